@@ -1,0 +1,11 @@
+// Runs Jest in the package's folder, with the ES modules support that Node keeps behind a flag.
+import { spawnSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const jest = join(dirname(createRequire(import.meta.url).resolve('jest/package.json')), 'bin/jest.js')
+const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
+const args = [jest, '--config', join(root, 'jest.config.mjs'), '--passWithNoTests', ...process.argv.slice(2)]
+process.exit(spawnSync(process.execPath, [...flags, ...args], { stdio: 'inherit' }).status ?? 1)
