@@ -1,1 +1,8 @@
-export {}
+export * from './case.js'
+export * from './child-process.js'
+export * from './describe.js'
+export * from './engine.js'
+export * from './fake-clock.js'
+export * from './run.js'
+export * from './subject.js'
+export * from './suites.js'

@@ -1,4 +1,5 @@
-import type { OutputOf, StandardSchema } from './schema.js'
+import { shapeOf } from './errors.js'
+import { check, issuesText, type OutputOf, type StandardSchema } from './schema.js'
 
 /** A value that must never be shown: it prints, serialises and inspects as `[secret]`. */
 export class Secret {
@@ -69,4 +70,39 @@ const secretSchema: StandardSchema<never, Secret | undefined> = {
     vendor: 'pdvend',
     validate: (value) => ({ value: value === undefined ? undefined : new Secret(String(value)) }),
   },
+}
+
+/** One thing that is wrong with the environment. */
+export interface SettingProblem {
+  readonly env: string
+  /** What the variable holds; a secret is masked. */
+  readonly got: string
+  /** What is wanted, and an example where there is one. */
+  readonly wants: string
+}
+
+/** What an environment gives for a settings shape: the values, or every problem at once. */
+export type ReadSettings<Shape extends SettingsShape> =
+  | { readonly settings: SettingsOf<Shape>; readonly problems?: undefined }
+  | { readonly problems: readonly SettingProblem[] }
+
+/** Reads and validates one adapter's settings. An empty variable is a problem, never a default in silence. */
+export async function readSettings<Shape extends SettingsShape>(shape: Shape, source: Readonly<Record<string, string | undefined>>): Promise<ReadSettings<Shape>> {
+  const problems: SettingProblem[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, setting] of Object.entries(shape)) {
+    const text = source[setting.env]
+    const wants = `${setting.doc}${setting.example === undefined ? '' : ` (e.g. ${setting.example})`}`
+    if (text === '') {
+      problems.push({ env: setting.env, got: 'an empty value', wants: `unset it or give a value: ${wants}` })
+      continue
+    }
+    const result = await check(setting.schema, text)
+    if (result.issues === undefined) values[name] = result.value
+    else {
+      const got = text === undefined ? 'nothing' : setting.secret ? '[secret]' : shapeOf(text)
+      problems.push({ env: setting.env, got, wants: `${issuesText(result.issues)}: ${wants}` })
+    }
+  }
+  return problems.length > 0 ? { problems } : { settings: values as SettingsOf<Shape> }
 }

@@ -1,0 +1,9 @@
+import type { AnyAdapter } from '@pdvend/ports'
+import type { ChildScript, ChildTask } from './child-process.js'
+
+const [script, task] = process.argv.slice(2)
+const { module, env, args } = JSON.parse(task!) as ChildTask
+const { manifest } = (await import(module)) as { manifest: AnyAdapter }
+const { run } = (await import(script!)) as { run: ChildScript }
+await run({ manifest, env, args, send: (message) => process.send?.(message) })
+process.disconnect?.()

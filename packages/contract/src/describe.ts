@@ -1,0 +1,51 @@
+import type { AnyAdapter, PortName } from '@pdvend/ports'
+import type { Engine } from './engine.js'
+import { runCase, runMutants, unavailable } from './run.js'
+import { suiteOf } from './suites.js'
+
+/** The part of a test runner that the contract needs; Jest, Vitest, node:test and Mocha have it as globals or imports. */
+export interface TestRunner {
+  describe(name: string, body: () => void): void
+  test: ((name: string, body: () => Promise<void>, timeoutMs?: number) => void) & { skip(name: string, body: () => Promise<void>): void }
+  beforeAll?(body: () => Promise<void>, timeoutMs?: number): void
+  afterAll?(body: () => Promise<void>, timeoutMs?: number): void
+}
+
+export interface DescribeOptions {
+  /** A running engine, or how to start one. */
+  readonly engine: Engine | (() => Promise<Engine>)
+  /** What the engine that will be started can do; needed where `engine` is a function, to name the cases before it runs. */
+  readonly abilities?: Engine
+  /** Default: the globals `describe`, `test`, `beforeAll`, `afterAll`. */
+  readonly runner?: TestRunner
+  /** Also runs every mutant, which must be caught. Default false. */
+  readonly mutants?: boolean
+}
+
+/** The whole test file of an adapter: `describeContract(manifest, { engine })`. One test a clause, named by it. */
+export function describeContract<Port extends PortName>(manifest: AnyAdapter<Port>, options: DescribeOptions): void {
+  const { describe, test, beforeAll, afterAll } = options.runner ?? (globalThis as unknown as TestRunner)
+  const suite = suiteOf(manifest.port)
+  describe(`contract of ${manifest.port}: ${manifest.name}`, () => {
+    let engine: Engine | undefined = typeof options.engine === 'function' ? undefined : options.engine
+    beforeAll?.(async () => {
+      if (typeof options.engine === 'function') engine = await options.engine()
+    }, 120_000)
+    afterAll?.(async () => engine?.stop?.(), 60_000)
+    const handle = engine ?? options.abilities
+    for (const contractCase of suite.cases) {
+      const name = `${contractCase.id} ${contractCase.title}`
+      const reason = handle === undefined ? undefined : unavailable(contractCase, handle)
+      if (reason !== undefined) test.skip(`${name} (${reason})`, async () => {})
+      else test(name, async () => void (await runCase(suite, contractCase, manifest, engine!)), (contractCase.timeoutMs ?? 30_000) + 5_000)
+    }
+    if (options.mutants !== true) return
+    for (const mutant of suite.mutants) {
+      const body = async (): Promise<void> => {
+        const [fate] = await runMutants({ ...suite, mutants: [mutant] }, manifest, engine!)
+        if (fate?.caughtBy === undefined) throw new Error(`mutant "${mutant.name}" lived: ${mutant.fault}`)
+      }
+      test(`mutant "${mutant.name}" is caught by ${mutant.clauses.join(' or ')}`, body, 120_000)
+    }
+  })
+}

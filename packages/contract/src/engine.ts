@@ -1,0 +1,22 @@
+/** An engine that the suite may use, and for fault cases break. */
+export interface Engine {
+  /** E.g. `embedded`, `MinIO`. */
+  readonly name: string
+  readonly version?: string
+  /** The settings that an app would get in its environment. Each run may add a name prefix of its own. */
+  readonly env: Readonly<Record<string, string>>
+  /** `fake`: the adapter takes all its time from the injected clock, so that cases about days run in milliseconds. Default `real`. */
+  readonly clock?: 'real' | 'fake'
+  /** File URL of a module whose `manifest` export is the adapter: for cases that start other processes. */
+  readonly module?: string
+  /** Stops the engine in order and starts it again with its data. */
+  restart?(): Promise<void>
+  /** Kills it without notice and starts it again with its data. */
+  kill?(): Promise<void>
+  /** Starts it again without its data. */
+  wipe?(): Promise<void>
+  /** Freezes it until the returned function is called. */
+  pause?(): Promise<() => Promise<void>>
+  /** Ends it and removes what it left. */
+  stop?(): Promise<void>
+}
