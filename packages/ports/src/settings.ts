@@ -36,7 +36,7 @@ export interface SettingDoc {
 }
 
 /** One setting: its environment variable, the schema of its text and its documentation. */
-export interface Setting<S extends StandardSchema<never, unknown> = StandardSchema<never, unknown>> extends SettingDoc {
+export interface Setting<S extends StandardSchema = StandardSchema> extends SettingDoc {
   /** Full name of the variable, e.g. `PDVEND_BLOB_BUCKET`. */
   readonly env: string
   /** Gets the variable's text, or undefined where it is not set; it decides about defaults. */
@@ -55,16 +55,16 @@ export type SettingsOf<Shape extends SettingsShape> = { readonly [K in keyof Sha
  * A setting read from `PDVEND_<name>`. The schema gets text: use coercing schemas for numbers (`z.coerce.number().int()`)
  * and `z.stringbool()` for yes and no. Absent and without a default = a configuration error that names it.
  */
-export function env<S extends StandardSchema<never, unknown>>(name: string, schema: S, doc: SettingDoc): Setting<S> {
+export function env<S extends StandardSchema>(name: string, schema: S, doc: SettingDoc): Setting<S> {
   return { env: `PDVEND_${name}`, schema, secret: false, ...doc }
 }
 
 /** A secret setting: arrives as a {@link Secret}, or undefined where it is not set (then the vendor's own chain decides). */
-export function secret(name: string, doc: SettingDoc): Setting<StandardSchema<never, Secret | undefined>> {
+export function secret(name: string, doc: SettingDoc): Setting<StandardSchema<unknown, Secret | undefined>> {
   return { env: `PDVEND_${name}`, schema: secretSchema, secret: true, ...doc }
 }
 
-const secretSchema: StandardSchema<never, Secret | undefined> = {
+const secretSchema: StandardSchema<unknown, Secret | undefined> = {
   '~standard': {
     version: 1,
     vendor: 'pdvend',

@@ -203,16 +203,31 @@ async function patient<T>(attempt: () => T): Promise<T> {
   }
 }
 
-/** libsql 0.5 gives blobs as ArrayBuffer from `all`, as Buffer from `get`, and adds `_metadata` to single rows (seen Nov 2026). */
+/**
+ * libsql 0.5 as seen in Nov 2026: a single object argument is taken for named parameters, so values go as an array; a
+ * Uint8Array that is a view is stored from the start of its buffer, so views are copied; text ends at a NUL, so such text
+ * is refused here and callers store it as bytes; a boolean or an object aborts the process, so types are checked.
+ * `all` gives blobs as ArrayBuffer, `get` as Buffer and adds `_metadata`.
+ */
 function wrap(statement: LibSql.Statement): Statement {
   return {
-    run: (...values) => statement.run(...values).changes,
+    run: (...values) => statement.run(values.map(bindable)).changes,
     get: (...values) => {
-      const row = statement.get(...values) as Record<string, SqlValue> | undefined
+      const row = statement.get(values.map(bindable)) as Record<string, SqlValue> | undefined
       return row === undefined ? undefined : plain(row)
     },
-    all: (...values) => (statement.all(...values) as Record<string, SqlValue>[]).map(plain),
+    all: (...values) => (statement.all(values.map(bindable)) as Record<string, SqlValue>[]).map(plain),
   }
+}
+
+function bindable(value: SqlValue): SqlValue {
+  if (typeof value === 'string') {
+    if (value.includes('\0') || !value.isWellFormed()) throw new TypeError('text with NUL or a lone surrogate must be stored as bytes')
+    return value
+  }
+  if (value === null || typeof value === 'number') return value
+  if (value instanceof Uint8Array) return value.byteLength === value.buffer.byteLength ? value : new Uint8Array(value)
+  throw new TypeError(`SQLite cannot hold ${typeof value}`)
 }
 
 function plain(row: Record<string, SqlValue>): Row {
