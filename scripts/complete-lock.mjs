@@ -50,7 +50,10 @@ function complete(packages) {
 /** What Node would find under `name` from the folder `parent`: beside it, or in any folder above. */
 function found(packages, parent, name) {
   const folders = parent.split('/node_modules/').map((_, depth, parts) => `${parts.slice(0, depth + 1).join('/node_modules/')}/`)
-  return ['', ...folders].reverse().map((folder) => packages[`${folder}node_modules/${name}`]).find(Boolean)
+  return ['', ...folders]
+    .reverse()
+    .map((folder) => packages[`${folder}node_modules/${name}`])
+    .find(Boolean)
 }
 
 function exact(name, range, parentVersion) {

@@ -35,7 +35,10 @@ export interface Child {
 /** Starts `script` in a child process. */
 export function spawnChild(script: URL, task: ChildTask): Child {
   const main = new URL('./child-main.js', import.meta.url)
-  const child = fork(fileURLToPath(main), [script.href, JSON.stringify(task)], { execArgv: [], stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
+  const child = fork(fileURLToPath(main), [script.href, JSON.stringify(task)], {
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+  })
   const messages: unknown[] = []
   let errors = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text))

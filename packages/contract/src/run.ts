@@ -121,7 +121,10 @@ async function resultOf<Port extends PortName, Face>(
   }
 }
 
-async function lackingCapability<Port extends PortName, Face>(contractCase: ContractCase<Port, Face>, subject: Subject<Port, Face>): Promise<string | undefined> {
+async function lackingCapability<Port extends PortName, Face>(
+  contractCase: ContractCase<Port, Face>,
+  subject: Subject<Port, Face>,
+): Promise<string | undefined> {
   if (contractCase.needs === undefined || contractCase.needs.length === 0) return undefined
   const declared = subject.manifest.capabilities as unknown as Readonly<Record<string, boolean>>
   const staticGap = contractCase.needs.find((name) => declared[name] !== true)
@@ -131,7 +134,11 @@ async function lackingCapability<Port extends PortName, Face>(contractCase: Cont
 }
 
 /** A capability that is false is refused with UNSUPPORTED, and nothing reaches the driver. */
-async function provesRefusal<Port extends PortName, Face>(suite: ContractSuite<Port, Face>, capability: string, subject: Subject<Port, Face>): Promise<void> {
+async function provesRefusal<Port extends PortName, Face>(
+  suite: ContractSuite<Port, Face>,
+  capability: string,
+  subject: Subject<Port, Face>,
+): Promise<void> {
   const refusal = suite.refusals[capability as keyof PortTypes[Port]['capabilities']]
   if (refusal === undefined) throw new Error(`the suite has no refusal for capability ${capability}`)
   const reached: string[] = []
@@ -146,7 +153,8 @@ async function provesRefusal<Port extends PortName, Face>(suite: ContractSuite<P
     () => undefined,
     (thrown: unknown) => thrown,
   )
-  if (!PortError.is(error, 'UNSUPPORTED')) throw new Error(`capability ${capability} is false, so the call must be refused with UNSUPPORTED; got ${String(error)}`)
+  if (!PortError.is(error, 'UNSUPPORTED'))
+    throw new Error(`capability ${capability} is false, so the call must be refused with UNSUPPORTED; got ${String(error)}`)
   if (reached.length > 0) throw new Error(`capability ${capability} is false, but the driver was called: ${reached.join(', ')}`)
 }
 

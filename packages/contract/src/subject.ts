@@ -1,4 +1,14 @@
-import { type AnyAdapter, type Clock, PortError, type PortName, type PortTypes, readSettings, type SettingsShape, silentLogger, systemClock } from '@pdvend/ports'
+import {
+  type AnyAdapter,
+  type Clock,
+  PortError,
+  type PortName,
+  type PortTypes,
+  readSettings,
+  type SettingsShape,
+  silentLogger,
+  systemClock,
+} from '@pdvend/ports'
 import { type Child, spawnChild } from './child-process.js'
 import type { ContractSuite, EngineAbility, Mutant } from './case.js'
 import type { Engine } from './engine.js'
@@ -120,7 +130,10 @@ function unreliable<D extends object>(driver: D, share: number, random: () => nu
 }
 
 /** Wraps every async method of a driver but `close`. */
-export function intercept<D extends object>(driver: D, around: (name: string, call: () => unknown, args: readonly unknown[]) => unknown): D {
+export function intercept<D extends object>(
+  driver: D,
+  around: (name: string, call: () => unknown, args: readonly unknown[]) => unknown,
+): D {
   return new Proxy(driver, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target)

@@ -50,7 +50,10 @@ export interface AdapterManifest<
 }
 
 /** A manifest of any adapter of one port, its settings' types forgotten. */
-export interface AnyAdapter<Port extends PortName = PortName, Capabilities extends PortTypes[Port]['capabilities'] = PortTypes[Port]['capabilities']> {
+export interface AnyAdapter<
+  Port extends PortName = PortName,
+  Capabilities extends PortTypes[Port]['capabilities'] = PortTypes[Port]['capabilities'],
+> {
   readonly port: Port
   readonly name: string
   readonly config: SettingsShape

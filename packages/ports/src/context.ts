@@ -39,7 +39,9 @@ export function withContext<T>(context: Partial<RequestContext>, run: () => T): 
 }
 
 /** Reads the context from HTTP headers, any case, Node's object or a `Headers`. Control characters are dropped. */
-export function contextFromHeaders(headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>): Partial<RequestContext> {
+export function contextFromHeaders(
+  headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>,
+): Partial<RequestContext> {
   const lower = headers instanceof Headers ? headers : new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
   const found: Record<string, string> = {}
   for (const field of FIELDS) {
@@ -62,5 +64,8 @@ export function contextToHeaders(context: RequestContext): Record<string, string
 
 function clean(value: string | undefined): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what must not pass
-  return (value ?? '').replace(/[\u0000-\u001f\u007f]/g, '').trim().slice(0, MAX_VALUE)
+  return (value ?? '')
+    .replace(/[\u0000-\u001f\u007f]/g, '')
+    .trim()
+    .slice(0, MAX_VALUE)
 }

@@ -154,7 +154,7 @@ export function shapeOf(value: unknown): string {
 export function causeChain(error: unknown): readonly string[] {
   const lines: string[] = []
   const seen = new Set<unknown>()
-  for (let at: unknown = error; at !== undefined && at !== null && !seen.has(at) && lines.length < 8; ) {
+  for (let at: unknown = error; at !== undefined && at !== null && !seen.has(at) && lines.length < 8;) {
     seen.add(at)
     lines.push(at instanceof Error ? `${at.name}: ${at.message}` : shapeOf(at))
     at = at instanceof Error ? at.cause : undefined

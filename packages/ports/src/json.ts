@@ -9,7 +9,8 @@ export function encodeJson(value: unknown, what: string): Uint8Array {
   try {
     text = JSON.stringify(value)
   } catch (cause) {
-    const why = cause instanceof RangeError ? 'it is nested too deep' : cause instanceof Error ? cause.message.split('\n')[0] : shapeOf(cause)
+    const why =
+      cause instanceof RangeError ? 'it is nested too deep' : cause instanceof Error ? cause.message.split('\n')[0] : shapeOf(cause)
     throw new PortError('INVALID_ARGUMENT', { detail: `${what} does not fit in JSON: ${why}`, cause })
   }
   if (text === undefined) throw new PortError('INVALID_ARGUMENT', { detail: `${what} does not fit in JSON: got ${shapeOf(value)}` })

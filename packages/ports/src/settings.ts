@@ -83,11 +83,13 @@ export interface SettingProblem {
 
 /** What an environment gives for a settings shape: the values, or every problem at once. */
 export type ReadSettings<Shape extends SettingsShape> =
-  | { readonly settings: SettingsOf<Shape>; readonly problems?: undefined }
-  | { readonly problems: readonly SettingProblem[] }
+  { readonly settings: SettingsOf<Shape>; readonly problems?: undefined } | { readonly problems: readonly SettingProblem[] }
 
 /** Reads and validates one adapter's settings. An empty variable is a problem, never a default in silence. */
-export async function readSettings<Shape extends SettingsShape>(shape: Shape, source: Readonly<Record<string, string | undefined>>): Promise<ReadSettings<Shape>> {
+export async function readSettings<Shape extends SettingsShape>(
+  shape: Shape,
+  source: Readonly<Record<string, string | undefined>>,
+): Promise<ReadSettings<Shape>> {
   const problems: SettingProblem[] = []
   const values: Record<string, unknown> = {}
   for (const [name, setting] of Object.entries(shape)) {

@@ -54,7 +54,10 @@ export const failSqlite = errorTable(
     SQLITE_FULL: { code: 'UNAVAILABLE', detail: 'the disk of PDVEND_LOCAL_DIR is full', retryable: false, outcome: 'not-applied' },
     SQLITE_READONLY: { code: 'PERMISSION_DENIED', detail: 'PDVEND_LOCAL_DIR is read-only: give the process write access' },
     SQLITE_PERM: { code: 'PERMISSION_DENIED', detail: 'give the process access to PDVEND_LOCAL_DIR' },
-    SQLITE_CANTOPEN: { code: 'CONFIG_INVALID', detail: 'cannot open a file in PDVEND_LOCAL_DIR: check that it is a directory that the process may write to' },
+    SQLITE_CANTOPEN: {
+      code: 'CONFIG_INVALID',
+      detail: 'cannot open a file in PDVEND_LOCAL_DIR: check that it is a directory that the process may write to',
+    },
     SQLITE_CORRUPT: { code: 'INTEGRITY_FAILED', detail: 'the database file is damaged: restore it from a backup' },
     SQLITE_NOTADB: { code: 'INTEGRITY_FAILED', detail: 'the file is not an SQLite database: move it away or restore it from a backup' },
     SQLITE_IOERR: { code: 'UNAVAILABLE', detail: 'the disk of PDVEND_LOCAL_DIR gives errors' },
@@ -75,7 +78,12 @@ export async function openDatabase(file: string, migrations: readonly string[]):
   try {
     mkdirSync(dirname(file), { recursive: true })
   } catch (cause) {
-    throw new PortError('CONFIG_INVALID', { adapter: 'local', operation: 'open', detail: 'cannot make the directory of PDVEND_LOCAL_DIR', cause })
+    throw new PortError('CONFIG_INVALID', {
+      adapter: 'local',
+      operation: 'open',
+      detail: 'cannot make the directory of PDVEND_LOCAL_DIR',
+      cause,
+    })
   }
   try {
     const engine = new LibSql(file, { timeout: BUSY_BLOCK_MS })
@@ -165,7 +173,11 @@ class LibSqlDatabase implements Database {
     } catch (cause) {
       if (this.engine.inTransaction) this.engine.exec('ROLLBACK')
       const error = failSqlite('commit', cause)
-      settle = group.map(({ reject }) => () => reject(error))
+      settle = group.map(
+        ({ reject }) =>
+          () =>
+            reject(error),
+      )
     }
     for (const tell of settle) tell()
   }

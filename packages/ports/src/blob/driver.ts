@@ -97,9 +97,22 @@ export interface DriverCopy extends DriverCall {
 }
 
 export type SignRequest =
-  | { readonly method: 'GET'; readonly key: string; readonly expiresAt: Date; readonly contentType?: string; readonly contentDisposition?: string }
+  | {
+      readonly method: 'GET'
+      readonly key: string
+      readonly expiresAt: Date
+      readonly contentType?: string
+      readonly contentDisposition?: string
+    }
   | { readonly method: 'PUT'; readonly key: string; readonly expiresAt: Date; readonly contentType: string; readonly sizeBytes?: number }
-  | { readonly method: 'POST'; readonly key: string; readonly expiresAt: Date; readonly contentType: string; readonly minBytes: number; readonly maxBytes: number }
+  | {
+      readonly method: 'POST'
+      readonly key: string
+      readonly expiresAt: Date
+      readonly contentType: string
+      readonly minBytes: number
+      readonly maxBytes: number
+    }
 
 /**
  * The adapter's side of blob storage; apps use {@link BlobStorage}. Keys arrive valid: 1 to 1,024 bytes of UTF-8, no `.`

@@ -38,7 +38,11 @@ export interface PushDriver extends Driver {
   /** Resolves when the engine took the message (QoS 1). Order per target is kept. */
   send(to: Target, bytes: Uint8Array, call: DriverCall & { readonly expiresAt?: number }): Promise<void>
   /** What devices send. `shared` goes to one instance of the app; `own` is what is addressed to this instance. Acknowledged after the handler resolves. */
-  receive(instance: string, handlers: { shared(message: DriverInbound): Promise<void>; own(message: DriverInbound): Promise<void> }, call: DriverCall): Promise<void>
+  receive(
+    instance: string,
+    handlers: { shared(message: DriverInbound): Promise<void>; own(message: DriverInbound): Promise<void> },
+    call: DriverCall,
+  ): Promise<void>
   presence(device: string, call: DriverCall): Promise<Presence>
   /** Calls `listener` for each change until the returned function is called. */
   watchPresence(listener: (event: PresenceEvent) => void): () => void
