@@ -1,7 +1,10 @@
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
 /** One configuration for every package; run through scripts/jest.mjs from the package's folder. */
 export default {
   rootDir: process.cwd(),
-  testMatch: ['<rootDir>/test/**/*.test.ts', '<rootDir>/test/**/*.test.tsx', '<rootDir>/**/*.test.ts'],
+  testMatch: ['<rootDir>/**/*.test.ts', '<rootDir>/**/*.test.tsx'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   extensionsToTreatAsEsm: ['.ts', '.tsx'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
@@ -21,5 +24,8 @@ export default {
     ],
   },
   coverageProvider: 'v8',
+  reporters: ['default', fileURLToPath(new URL('scripts/counts-reporter.mjs', import.meta.url))],
+  // Turborepo tests several packages at once; together they should not ask for more than the machine has.
+  maxWorkers: Math.max(1, Math.floor(availableParallelism() / 4)),
   testTimeout: 30_000,
 }

@@ -7,5 +7,5 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const jest = join(dirname(createRequire(import.meta.url).resolve('jest/package.json')), 'bin/jest.js')
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
-const args = [jest, '--config', join(root, 'jest.config.mjs'), '--passWithNoTests', ...process.argv.slice(2)]
+const args = [jest, '--config', join(root, 'jest.config.mjs'), ...process.argv.slice(2)]
 process.exit(spawnSync(process.execPath, [...flags, ...args], { stdio: 'inherit' }).status ?? 1)
