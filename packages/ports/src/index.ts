@@ -1,6 +1,5 @@
 export * from './adapter.js'
-export * from './blob/driver.js'
-export * from './blob/types.js'
+export * from './blob/index.js'
 export * from './call.js'
 export * from './calls.js'
 export * from './clock.js'
