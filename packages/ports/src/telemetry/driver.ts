@@ -2,7 +2,10 @@ import type { Driver, DriverCall } from '../driver.js'
 
 /** What an adapter of this port can do. */
 export interface TelemetryCapabilities {
-  /** Events of one `key` arrive in the order in which they were emitted. */
+  /**
+   * Events of one `key` arrive in the order in which they were emitted. The port then has one batch on its way at a time;
+   * the driver must not accept an event of a batch when an earlier one of the same key gets `retry`.
+   */
   readonly orderedByKey: boolean
   /** The same event id sent twice gives one row. */
   readonly exactlyOnce: boolean
@@ -16,6 +19,8 @@ export interface TelemetryLimits {
   readonly maxBatchBytes: number
   /** Largest single event in bytes; a larger one goes to the dead letters. */
   readonly maxEventBytes: number
+  /** Bytes that the transport adds to each event, e.g. 1 for the newline of NDJSON; counted against `maxBatchBytes`. Default 0. */
+  readonly perEventBytes?: number
 }
 
 /** One event as it travels: a CloudEvents 1.0 JSON envelope in UTF-8. */
@@ -52,62 +57,14 @@ export interface TelemetryQuery {
 
 /**
  * The adapter's side of telemetry; apps use {@link Telemetry}. Sends batches that are within `limits`. Do not retry: give
- * each event its own outcome; a thrown error counts for the whole batch, by `error.retryable`.
+ * each event its own outcome. A thrown error counts for the whole batch: retryable ones and refused credentials are tried
+ * again for ever, INVALID_ARGUMENT and TOO_LARGE are bisected down to the event at fault, anything else first tried again.
  */
 export interface TelemetryDriver extends Driver {
   readonly limits: TelemetryLimits
   readonly capabilities?: TelemetryCapabilities
-  /** One outcome an event, in order. */
+  /** [T31] One outcome an event, in order. [T33] An event may come twice, by its id: after a try whose answer got lost. */
   send(batch: readonly DriverEvent[], call: DriverCall): Promise<readonly EventOutcome[]>
   /** Only with capability `query`. */
   query?(query: TelemetryQuery, call: DriverCall): Promise<readonly TelemetryRow[]>
-}
-
-/**
- * Where events wait between `emit` and the engine: a disk spool (`@pdvend/spool`) or memory. `append` never blocks on I/O.
- * Records are numbered from 1 by the spool, in order, for ever.
- */
-export interface EventSpool {
-  /** Takes a record at once into the buffer that the next group commit writes; `false` = the bound was reached and the policy dropped it. */
-  append(record: DriverEvent): boolean
-  /** Resolves when everything appended so far is on disk (memory: at once). */
-  synced(): Promise<void>
-  /** The oldest records not yet taken, at most that many; they stay pending until settled. */
-  take(maxEvents: number, maxBytes: number): Promise<readonly SpooledEvent[]>
-  /** Settles records for good: accepted, or dead with a reason. */
-  settle(results: readonly { readonly sequence: number; readonly dead?: string }[]): Promise<void>
-  /** Gives records back, to be taken again in order. */
-  release(sequences: readonly number[]): void
-  /** Resolves when a record may be there to take. */
-  waiting(signal: AbortSignal): Promise<void>
-  counts(): SpoolCounts
-  listDead(): AsyncIterable<SpooledDead>
-  /** Puts dead records back into the spool; gives how many. */
-  replayDead(): Promise<number>
-  close(): Promise<void>
-}
-
-export interface SpooledEvent extends DriverEvent {
-  readonly sequence: number
-  /** Tries so far. */
-  readonly attempts: number
-}
-
-export interface SpooledDead extends DriverEvent {
-  readonly reason: string
-  readonly diedAt: Date
-}
-
-export interface SpoolCounts {
-  /** Appended in this process, and found on disk when it started. */
-  readonly appended: number
-  readonly recovered: number
-  readonly accepted: number
-  readonly pending: number
-  readonly dead: number
-  /** Dropped by the policy at the bound, or unreadable after a crash or a bad disk. */
-  readonly dropped: number
-  /** Bytes in use and the bound. */
-  readonly bytes: number
-  readonly maxBytes: number
 }
