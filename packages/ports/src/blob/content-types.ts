@@ -74,5 +74,8 @@ export function sniffContentType(key: string, head?: Uint8Array): string {
 }
 
 function typeOfBytes(head: Uint8Array): string | undefined {
-  return BY_MAGIC.find(({ magic, at = 0 }) => head.byteLength >= at + magic.length && Array.from(magic).every((char, index) => head[at + index] === char.charCodeAt(0)))?.type
+  return BY_MAGIC.find(
+    ({ magic, at = 0 }) =>
+      head.byteLength >= at + magic.length && Array.from(magic).every((char, index) => head[at + index] === char.charCodeAt(0)),
+  )?.type
 }

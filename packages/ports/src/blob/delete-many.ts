@@ -35,7 +35,8 @@ export class BatchOutcomes {
   async attempt(send: (keys: readonly string[]) => Promise<readonly (Error | undefined)[]>): Promise<void> {
     const asked = this.#pending
     const answers = await send(asked)
-    if (answers.length !== asked.length) throw new PortError('INTERNAL', { detail: `the adapter answered for ${answers.length} of ${asked.length} keys` })
+    if (answers.length !== asked.length)
+      throw new PortError('INTERNAL', { detail: `the adapter answered for ${answers.length} of ${asked.length} keys` })
     const again: string[] = []
     asked.forEach((key, index) => {
       const answer = answers[index]

@@ -31,7 +31,8 @@ export function checkKey(key: unknown, prefix = '', field = 'key', place: PortEr
   if (key === '') throw invalid(field, key, 'give a key of 1 to 1,024 bytes', place)
   checkText(key, field, place)
   const bytes = utf8Length(prefix) + utf8Length(key)
-  if (bytes > MAX_KEY_BYTES) throw invalid(field, key, `it has ${bytes} bytes of UTF-8${prefix === '' ? '' : " with its scope's prefix"}; at most 1,024 fit`, place)
+  if (bytes > MAX_KEY_BYTES)
+    throw invalid(field, key, `it has ${bytes} bytes of UTF-8${prefix === '' ? '' : " with its scope's prefix"}; at most 1,024 fit`, place)
   if (hasDotSegment(key)) throw invalid(field, key, 'a segment "." or ".." is not allowed: name the blob without it', place)
   return key
 }
@@ -53,7 +54,8 @@ export function checkScope(scope: unknown, prefix: string, place: PortErrorDetai
   const checked = checkKey(scope, prefix, 'prefix', place)
   const closed = checked.endsWith('/') ? checked : `${checked}/`
   if (closed.startsWith('/')) throw invalid('prefix', scope, 'a scope may not begin with "/"', place)
-  if (utf8Length(prefix) + utf8Length(closed) >= MAX_KEY_BYTES) throw invalid('prefix', scope, 'it leaves no room for a key of 1 byte within 1,024 bytes', place)
+  if (utf8Length(prefix) + utf8Length(closed) >= MAX_KEY_BYTES)
+    throw invalid('prefix', scope, 'it leaves no room for a key of 1 byte within 1,024 bytes', place)
   return closed
 }
 

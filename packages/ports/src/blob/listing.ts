@@ -8,7 +8,10 @@ export interface BlobListing extends AsyncIterable<BlobEntry> {
 }
 
 /** A listing over `fetchPage`; every iteration starts from the beginning. */
-export function openListing(fetchPage: (cursor: string | undefined) => Promise<DriverPage>, rename: (entry: BlobEntry) => BlobEntry): BlobListing {
+export function openListing(
+  fetchPage: (cursor: string | undefined) => Promise<DriverPage>,
+  rename: (entry: BlobEntry) => BlobEntry,
+): BlobListing {
   async function* pages(): AsyncGenerator<readonly BlobEntry[], void> {
     let cursor: string | undefined
     do {

@@ -30,7 +30,10 @@ export function checkRange(range: BlobRange, place: PortErrorDetails): BlobRange
   const { offset, length, suffix } = range as { offset?: unknown; length?: unknown; suffix?: unknown }
   if (suffix !== undefined && offset === undefined && length === undefined) return { suffix: wholeBytes('range.suffix', suffix, place) }
   if (suffix !== undefined || offset === undefined) throw invalid('range', range, mend, place)
-  return { offset: wholeBytes('range.offset', offset, place), ...(length === undefined ? {} : { length: wholeBytes('range.length', length, place) }) }
+  return {
+    offset: wholeBytes('range.offset', offset, place),
+    ...(length === undefined ? {} : { length: wholeBytes('range.length', length, place) }),
+  }
 }
 
 /**
@@ -38,7 +41,10 @@ export function checkRange(range: BlobRange, place: PortErrorDetails): BlobRange
  * blob = all of it [B73]. undefined = not satisfiable: it starts at or after the end; a length of 0 may start at the
  * end, and on an empty blob only a range without a start (a suffix) is good [B74].
  */
-export function resolveRange(range: BlobRange | undefined, sizeBytes: number): { readonly offset: number; readonly length: number } | undefined {
+export function resolveRange(
+  range: BlobRange | undefined,
+  sizeBytes: number,
+): { readonly offset: number; readonly length: number } | undefined {
   if (range === undefined) return { offset: 0, length: sizeBytes }
   if ('suffix' in range) {
     const length = Math.min(range.suffix, sizeBytes)

@@ -61,7 +61,10 @@ export function openReader(source: ReaderSource): BlobReader {
     if (maxBytes !== undefined && !(maxBytes >= 0)) throw invalid('maxBytes', maxBytes, 'give a number of bytes from 0', place)
     if (maxBytes !== undefined && range.length > maxBytes) {
       await dispose()
-      throw new PortError('TOO_LARGE', { ...place, detail: `${range.length} bytes, more than the ${maxBytes} of maxBytes: read it as a stream` })
+      throw new PortError('TOO_LARGE', {
+        ...place,
+        detail: `${range.length} bytes, more than the ${maxBytes} of maxBytes: read it as a stream`,
+      })
     }
     const chunks: Uint8Array[] = []
     for await (const chunk of take()) chunks.push(chunk)
@@ -72,7 +75,11 @@ export function openReader(source: ReaderSource): BlobReader {
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
     } catch (cause) {
-      throw new PortError('INVALID_ARGUMENT', { ...place, detail: `${bytes.byteLength} bytes that are not UTF-8: read them with bytes()`, cause })
+      throw new PortError('INVALID_ARGUMENT', {
+        ...place,
+        detail: `${bytes.byteLength} bytes that are not UTF-8: read them with bytes()`,
+        cause,
+      })
     }
   }
   const dispose = async (): Promise<void> => {
@@ -111,7 +118,13 @@ async function* follow(source: ReaderSource, onIterator: (iterator: AsyncIterato
     if (barren > MAX_BARREN_RESUMES) throw broken
     blob = await source.resume(offset + received, length - received).catch((error: unknown) => {
       const changed = PortError.is(error, 'PRECONDITION_FAILED', 'NOT_FOUND')
-      throw changed ? new PortError('UNAVAILABLE', { ...place, detail: 'the connection broke and the blob was replaced meanwhile: get it again', cause: error }) : error
+      throw changed
+        ? new PortError('UNAVAILABLE', {
+            ...place,
+            detail: 'the connection broke and the blob was replaced meanwhile: get it again',
+            cause: error,
+          })
+        : error
     })
   }
 
@@ -146,7 +159,8 @@ async function* follow(source: ReaderSource, onIterator: (iterator: AsyncIterato
         }
         if (step.value.byteLength === 0) continue
         received += step.value.byteLength
-        if (received > length) throw new PortError('INTEGRITY_FAILED', { ...place, detail: `the body has more than the ${length} bytes that were announced` })
+        if (received > length)
+          throw new PortError('INTEGRITY_FAILED', { ...place, detail: `the body has more than the ${length} bytes that were announced` })
         yield step.value
       }
     } finally {

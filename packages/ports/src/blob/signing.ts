@@ -23,7 +23,12 @@ export interface BlobSigner {
 
 /** The signer of a store or of a scope: `prefix` stands before every key. */
 export function openSigner(calls: Calls, driver: BlobDriver, capabilities: BlobCapabilities, prefix: string): BlobSigner {
-  const sign = async (capability: 'signedUrls' | 'signedPost', key: string, options: CallOptions | undefined, make: (fullKey: string, place: PortErrorDetails) => SignRequest) => {
+  const sign = async (
+    capability: 'signedUrls' | 'signedPost',
+    key: string,
+    options: CallOptions | undefined,
+    make: (fullKey: string, place: PortErrorDetails) => SignRequest,
+  ) => {
     const operation = 'sign'
     const place = { adapter: calls.adapter, operation }
     calls.require(capabilities, capability, operation)
@@ -41,7 +46,8 @@ export function openSigner(calls: Calls, driver: BlobDriver, capabilities: BlobC
     if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
     throw invalid(field, value, 'give a whole number of bytes from 0', place)
   }
-  const typeOf = (key: string, contentType: string | undefined, place: PortErrorDetails): string => (contentType === undefined ? sniffContentType(key) : checkContentType(contentType, place))
+  const typeOf = (key: string, contentType: string | undefined, place: PortErrorDetails): string =>
+    contentType === undefined ? sniffContentType(key) : checkContentType(contentType, place)
 
   return {
     get: (key, options = {}) =>
@@ -50,7 +56,9 @@ export function openSigner(calls: Calls, driver: BlobDriver, capabilities: BlobC
         key: fullKey,
         expiresAt: expiry(options.ttlMs, place),
         ...(options.contentType === undefined ? {} : { contentType: checkContentType(options.contentType, place) }),
-        ...(options.contentDisposition === undefined ? {} : { contentDisposition: checkHeader('contentDisposition', options.contentDisposition, place) }),
+        ...(options.contentDisposition === undefined
+          ? {}
+          : { contentDisposition: checkHeader('contentDisposition', options.contentDisposition, place) }),
       })) as Promise<SignedUrl>,
     put: (key, options = {}) =>
       sign('signedUrls', key, options, (fullKey, place) => ({
@@ -65,7 +73,14 @@ export function openSigner(calls: Calls, driver: BlobDriver, capabilities: BlobC
         const minBytes = size('minBytes', policy?.minBytes ?? 0, place)
         const maxBytes = size('maxBytes', policy?.maxBytes, place)
         if (minBytes > maxBytes) throw invalid('minBytes', minBytes, `give at most maxBytes (${maxBytes})`, place)
-        return { method: 'POST', key: fullKey, expiresAt: expiry(policy.ttlMs, place), contentType: typeOf(key, policy.contentType, place), minBytes, maxBytes }
+        return {
+          method: 'POST',
+          key: fullKey,
+          expiresAt: expiry(policy.ttlMs, place),
+          contentType: typeOf(key, policy.contentType, place),
+          minBytes,
+          maxBytes,
+        }
       }) as Promise<SignedForm>,
   }
 }

@@ -49,7 +49,12 @@ export function prepareSource(source: BlobSource, expected: SourceExpectation, p
   throw invalid('source', source, 'give text, bytes, a Blob, a stream, an async iterable or { open }', place)
 }
 
-function inMemory(bytes: Uint8Array, contentType: string | undefined, expected: SourceExpectation, place: PortErrorDetails): PreparedSource {
+function inMemory(
+  bytes: Uint8Array,
+  contentType: string | undefined,
+  expected: SourceExpectation,
+  place: PortErrorDetails,
+): PreparedSource {
   checkSize(bytes.byteLength, expected, place)
   if (expected.sha256 !== undefined) checkDigest(hash('sha256', bytes, 'hex'), expected.sha256, place)
   const stream = {
@@ -94,7 +99,11 @@ interface Watch {
 }
 
 /** Passes the chunks on and throws, before the end is seen, when anything is wrong with them. Pulls only when pulled [B45]. */
-async function* guarded(source: Opener, expected: SourceExpectation, { signal, place, onPull, onFault }: Watch): AsyncGenerator<Uint8Array, void> {
+async function* guarded(
+  source: Opener,
+  expected: SourceExpectation,
+  { signal, place, onPull, onFault }: Watch,
+): AsyncGenerator<Uint8Array, void> {
   const fail = (error: PortError): PortError => {
     onFault(error)
     return error
@@ -128,10 +137,12 @@ async function* guarded(source: Opener, expected: SourceExpectation, { signal, p
       state = step.done === true ? 'ended' : 'between'
       if (step.done === true) break
       const chunk: unknown = step.value
-      if (!(chunk instanceof Uint8Array)) throw fail(invalid('source', chunk, 'every chunk must be a Uint8Array (a text stream needs an encoder)', place))
+      if (!(chunk instanceof Uint8Array))
+        throw fail(invalid('source', chunk, 'every chunk must be a Uint8Array (a text stream needs an encoder)', place))
       if (chunk.byteLength === 0) continue
       total += chunk.byteLength
-      if (expected.sizeBytes !== undefined && total > expected.sizeBytes) throw fail(wrongLength(`more than ${expected.sizeBytes}`, expected.sizeBytes, place))
+      if (expected.sizeBytes !== undefined && total > expected.sizeBytes)
+        throw fail(wrongLength(`more than ${expected.sizeBytes}`, expected.sizeBytes, place))
       if (total > expected.maxBytes) throw fail(tooLarge(total, expected.maxBytes, place))
       digest?.update(chunk)
       yield chunk
@@ -159,7 +170,8 @@ function checkSize(sizeBytes: number, expected: SourceExpectation, place: PortEr
 
 function agreedSize(own: number | undefined, given: number | undefined, place: PortErrorDetails): number | undefined {
   for (const size of [own, given])
-    if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) throw invalid('sizeBytes', size, 'give a whole number of bytes from 0', place)
+    if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0))
+      throw invalid('sizeBytes', size, 'give a whole number of bytes from 0', place)
   if (own !== undefined && given !== undefined && own !== given) throw wrongLength(String(own), given, place)
   return own ?? given
 }
@@ -171,7 +183,11 @@ export function checkSha256(sha256: unknown, place: PortErrorDetails = {}): stri
 }
 
 function checkDigest(got: string, wanted: string, place: PortErrorDetails): void {
-  if (got !== wanted) throw new PortError('INTEGRITY_FAILED', { ...place, detail: `the source has SHA-256 ${got}, not the ${wanted} that was given; nothing was written` })
+  if (got !== wanted)
+    throw new PortError('INTEGRITY_FAILED', {
+      ...place,
+      detail: `the source has SHA-256 ${got}, not the ${wanted} that was given; nothing was written`,
+    })
 }
 
 function digestOf({ sha256 }: SourceExpectation): { readonly sha256?: string } {
@@ -179,11 +195,17 @@ function digestOf({ sha256 }: SourceExpectation): { readonly sha256?: string } {
 }
 
 function wrongLength(got: string, wanted: number, place: PortErrorDetails): PortError {
-  return new PortError('INVALID_ARGUMENT', { ...place, detail: `source: it gave ${got} bytes where ${wanted} were declared; nothing was written` })
+  return new PortError('INVALID_ARGUMENT', {
+    ...place,
+    detail: `source: it gave ${got} bytes where ${wanted} were declared; nothing was written`,
+  })
 }
 
 function tooLarge(sizeBytes: number, maxBytes: number, place: PortErrorDetails): PortError {
-  return new PortError('TOO_LARGE', { ...place, detail: `source: ${sizeBytes} bytes or more; this adapter stores at most ${maxBytes} in one blob` })
+  return new PortError('TOO_LARGE', {
+    ...place,
+    detail: `source: ${sizeBytes} bytes or more; this adapter stores at most ${maxBytes} in one blob`,
+  })
 }
 
 function sourceFailed(cause: unknown, place: PortErrorDetails): PortError {

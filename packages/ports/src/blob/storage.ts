@@ -17,7 +17,13 @@ import { type BlobSigner, openSigner } from './signing.js'
 import { checkSha256, type PreparedSource, prepareSource } from './source.js'
 import type { BlobEntry, BlobInfo, BlobSource, Etag, WriteCondition } from './types.js'
 
-const ALL: BlobCapabilities = { conditionalWrites: true, conditionalDelete: true, conditionalCopy: true, signedUrls: true, signedPost: true }
+const ALL: BlobCapabilities = {
+  conditionalWrites: true,
+  conditionalDelete: true,
+  conditionalCopy: true,
+  signedUrls: true,
+  signedPost: true,
+}
 
 /** Waits between the rounds of a compare-and-swap loop: full jitter up to 5 ms, doubling to 500 ms. */
 const SWAP_BACKOFF = { maxAttempts: Number.POSITIVE_INFINITY, firstMs: 5, maxMs: 500 }
@@ -44,7 +50,8 @@ export class BlobStorage implements AsyncDisposable {
   constructor(driver: BlobDriver, options: BlobStorageOptions = {}, shared?: Calls) {
     this.#driver = driver
     this.#options = options
-    this.#prefix = options.prefix === undefined || options.prefix === '' ? '' : shared === undefined ? checkScope(options.prefix, '') : options.prefix
+    this.#prefix =
+      options.prefix === undefined || options.prefix === '' ? '' : shared === undefined ? checkScope(options.prefix, '') : options.prefix
     this.#owner = shared === undefined
     this.#calls = shared ?? new Calls('blob', options)
     this.capabilities = both(options.capabilities ?? ALL, driver.capabilities ?? ALL)
@@ -83,7 +90,11 @@ export class BlobStorage implements AsyncDisposable {
     const size = prepared.bytes === undefined ? {} : { attributes: { 'pdvend.blob.size': prepared.bytes.byteLength } }
     const info = await this.#calls.run({ operation, target: key, options, repeat, ...size }, async ({ signal }) => {
       try {
-        return await this.#driver.put(fullKey, prepared.body(signal), { signal, ...attributes, ...(condition === undefined ? {} : { condition }) })
+        return await this.#driver.put(fullKey, prepared.body(signal), {
+          signal,
+          ...attributes,
+          ...(condition === undefined ? {} : { condition }),
+        })
       } catch (error) {
         throw signal.aborted ? error : (prepared.fault() ?? error)
       }
@@ -156,10 +167,14 @@ export class BlobStorage implements AsyncDisposable {
       prefix: this.#prefix + prefix,
       pageSize: Math.min(pageSize, maxPageSize),
       ...(options.delimiter === undefined ? {} : { delimiter: checkKeyPart(options.delimiter, '', 'delimiter', place) }),
-      ...(options.startAfter === undefined || options.startAfter === '' ? {} : { startAfter: this.#prefix + checkKeyPart(options.startAfter, this.#prefix, 'startAfter', place) }),
+      ...(options.startAfter === undefined || options.startAfter === ''
+        ? {}
+        : { startAfter: this.#prefix + checkKeyPart(options.startAfter, this.#prefix, 'startAfter', place) }),
     }
     const fetchPage = (cursor: string | undefined) =>
-      this.#calls.run({ operation: 'list', target: prefix, options }, (call) => this.#driver.list({ ...query, ...(cursor === undefined ? {} : { cursor }), signal: call.signal }))
+      this.#calls.run({ operation: 'list', target: prefix, options }, (call) =>
+        this.#driver.list({ ...query, ...(cursor === undefined ? {} : { cursor }), signal: call.signal }),
+      )
     return openListing(fetchPage, (entry) => this.#relative(entry))
   }
 
@@ -189,7 +204,12 @@ export class BlobStorage implements AsyncDisposable {
   }
 
   /** Nothing to do but to look: some stores refuse such a copy, others write a new version. */
-  async #copyOntoItself(key: string, condition: WriteCondition | undefined, sourceEtag: Etag | undefined, options: CallOptions): Promise<BlobInfo> {
+  async #copyOntoItself(
+    key: string,
+    condition: WriteCondition | undefined,
+    sourceEtag: Etag | undefined,
+    options: CallOptions,
+  ): Promise<BlobInfo> {
     const info = await this.head(key, options)
     const wanted = [sourceEtag, condition !== undefined && 'replace' in condition ? condition.replace : undefined]
     const holds = wanted.every((etag) => etag === undefined || etag === info.etag) && !(condition !== undefined && 'create' in condition)
@@ -210,7 +230,9 @@ export class BlobStorage implements AsyncDisposable {
       checkEtag('ifMatch', ifMatch, place)
     }
     const repeat: Repeat = ifMatch === undefined ? 'safe' : 'guarded'
-    await this.#calls.run({ operation: 'delete', target: key, options, repeat }, ({ signal }) => this.#driver.delete(fullKey, { signal, ...(ifMatch === undefined ? {} : { ifMatch }) }))
+    await this.#calls.run({ operation: 'delete', target: key, options, repeat }, ({ signal }) =>
+      this.#driver.delete(fullKey, { signal, ...(ifMatch === undefined ? {} : { ifMatch }) }),
+    )
   }
 
   /**
@@ -232,7 +254,13 @@ export class BlobStorage implements AsyncDisposable {
       const valid = [...new Set(batch.filter((key) => !refused.has(key)))]
       const outcomes = new BatchOutcomes(valid)
       if (valid.length > 0) {
-        const send = (signal: AbortSignal) => outcomes.attempt((some) => this.#driver.deleteMany(some.map((key) => this.#prefix + key), { signal }))
+        const send = (signal: AbortSignal) =>
+          outcomes.attempt((some) =>
+            this.#driver.deleteMany(
+              some.map((key) => this.#prefix + key),
+              { signal },
+            ),
+          )
         try {
           await this.#calls.run({ operation, options, attributes: { 'pdvend.blob.keys': valid.length } }, ({ signal }) => send(signal))
         } catch (error) {
@@ -253,7 +281,11 @@ export class BlobStorage implements AsyncDisposable {
    * `timeoutMs` is over [B65]. Attributes stay as they are unless given. Needs capability `conditionalWrites`.
    * @throws DEADLINE_EXCEEDED, outcome `not-applied`, when others were always faster | what `f` throws, unchanged
    */
-  async update(key: string, f: (current: BlobReader | undefined) => Promise<BlobSource>, options: UpdateOptions & CallOptions = {}): Promise<BlobInfo> {
+  async update(
+    key: string,
+    f: (current: BlobReader | undefined) => Promise<BlobSource>,
+    options: UpdateOptions & CallOptions = {},
+  ): Promise<BlobInfo> {
     const place = this.#place('update', key)
     const fullKey = this.#key(key, place)
     this.#calls.require(this.capabilities, 'conditionalWrites', 'update')
@@ -261,7 +293,10 @@ export class BlobStorage implements AsyncDisposable {
     const timeoutMs = options.timeoutMs ?? this.#calls.timeoutMs
     const deadline = clock.now() + timeoutMs
     for (let round = 1; ; round++) {
-      const call: CallOptions = { ...(options.signal === undefined ? {} : { signal: options.signal }), timeoutMs: Math.max(1, deadline - clock.now()) }
+      const call: CallOptions = {
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+        timeoutMs: Math.max(1, deadline - clock.now()),
+      }
       const current = await this.get(key, call).catch((error: unknown) => {
         if (PortError.is(error, 'NOT_FOUND')) return undefined
         throw error
