@@ -30,6 +30,10 @@ export interface CallSpec {
   readonly options?: CallOptions | undefined
   /** Default `safe`. */
   readonly repeat?: Repeat | (() => Repeat)
+  /** The span's name; default `<port>.<operation>`. */
+  readonly spanName?: string
+  /** Default `client`. */
+  readonly kind?: 'client' | 'producer' | 'consumer' | 'internal'
   /** Span attributes beside the port's own. */
   readonly attributes?: Readonly<Record<string, string | number>>
 }

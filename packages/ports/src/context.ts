@@ -38,6 +38,19 @@ export function withContext<T>(context: Partial<RequestContext>, run: () => T): 
   return storage.run({ ...current, ...context, transactionId: context.transactionId ?? current?.transactionId ?? newId() }, run)
 }
 
+/**
+ * Runs `run` with `context` alone, nothing of the current one: for work that arrives by itself (a job, a message) on a
+ * loop that was started within some other call. Without a transaction id a new one is made.
+ */
+export function withContextOf<T>(context: Partial<RequestContext> | undefined, run: () => T): T {
+  return storage.run({ ...context, transactionId: context?.transactionId ?? newId() }, run)
+}
+
+/** Runs `run` outside of any context. */
+export function withoutContext<T>(run: () => T): T {
+  return storage.exit(run)
+}
+
 /** Reads the context from HTTP headers, any case, Node's object or a `Headers`. Control characters are dropped. */
 export function contextFromHeaders(
   headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>,

@@ -25,6 +25,8 @@ export interface Observed {
   readonly operation: string
   readonly target?: string
   readonly attributes?: Readonly<Record<string, string | number>>
+  /** Default `<port>.<operation>`. */
+  readonly spanName?: string
   /** Default `client`. */
   readonly kind?: 'client' | 'producer' | 'consumer' | 'internal'
 }
@@ -41,7 +43,7 @@ export async function observe<T>(port: string, adapter: string, observed: Observ
   const labels: Attributes = { 'pdvend.port': port, 'pdvend.adapter': adapter, 'pdvend.operation': observed.operation }
   const startedAt = performance.now()
   const options = { kind: KINDS[observed.kind ?? 'client'], attributes: { ...labels, ...observed.attributes } }
-  return api.trace.getTracer('@pdvend/ports').startActiveSpan(`${port}.${observed.operation}`, options, async (span) => {
+  return api.trace.getTracer('@pdvend/ports').startActiveSpan(observed.spanName ?? `${port}.${observed.operation}`, options, async (span) => {
     if (observed.target !== undefined) span.setAttribute('pdvend.target', observed.target)
     const { duration, failures } = instrumentsOf(api)
     try {

@@ -18,8 +18,10 @@ export interface JobCapabilities {
 export interface JobLimits {
   /** Largest envelope in bytes. */
   readonly maxPayloadBytes: number
-  /** Largest batch that `enqueue` takes at once; the port splits. */
+  /** Largest batch that `enqueue` takes at once; the port splits [Q9]. */
   readonly maxBatch: number
+  /** Most payload bytes of one batch. Default: no bound of its own. */
+  readonly maxBatchBytes?: number
   /** Longest lease in milliseconds. */
   readonly maxLeaseMs: number
 }
@@ -37,7 +39,7 @@ export interface DriverJob {
   readonly enqueuedAt: number
   readonly key?: string
   readonly dedupe?: { readonly key: string; readonly windowMs: number }
-  /** -100 to 100, default 0; higher first among what is due, without a key. */
+  /** -100 to 100, default 0; higher first among what is due. A key's order comes first: its head competes by its own priority. */
   readonly priority: number
 }
 
@@ -48,7 +50,10 @@ export interface DriverReceive extends DriverCall {
   readonly names: readonly string[]
   /** At most this many leases. */
   readonly max: number
-  /** How long to wait for a first job, in milliseconds; no busy polling. An empty answer after it is normal. */
+  /**
+   * How long to wait for a first job, in milliseconds; no busy polling. An empty answer after it is normal. When the
+   * signal aborts while it waits, it resolves with nothing; leases already taken are always handed over, never dropped.
+   */
   readonly waitMs: number
   readonly leaseMs: number
 }
@@ -96,11 +101,11 @@ export interface DriverDeadPage {
 export interface JobDriver extends Driver {
   readonly limits: JobLimits
   readonly capabilities?: JobCapabilities
-  /** Resolves when the engine has the jobs for good. One outcome a job, in order. */
+  /** Resolves when the engine has the jobs for good. One outcome a job, in order [Q8]. A job whose id it already has is not stored twice. */
   enqueue(jobs: readonly DriverJob[], call: DriverCall): Promise<readonly DriverEnqueueOutcome[]>
   /** Hands out due jobs of `names`: never two of one key at once, never a key's later job before an earlier one. */
   receive(options: DriverReceive): Promise<readonly Lease[]>
-  /** @throws LEASE_LOST, and then nothing changed */
+  /** A lease that has expired is lost, whether or not somebody else took it. @throws LEASE_LOST, and then nothing changed [Q17] */
   settle(lease: Lease, settlement: Settlement, call: DriverCall): Promise<void>
   /** Renews for `leaseMs` from now; gives the new expiry. @throws LEASE_LOST */
   extend(lease: Lease, leaseMs: number, call: DriverCall): Promise<number>

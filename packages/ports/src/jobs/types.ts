@@ -53,3 +53,31 @@ export interface JobState {
   readonly progress?: unknown
   readonly enqueuedAt: Date
 }
+
+/** How one job is put in. */
+export interface EnqueueOptions {
+  /** Not before so many milliseconds from now, 0 to ten years [Q57]. Needs capability `delay` when above 0. Not with `runAt`. */
+  readonly delayMs?: number
+  /** Not before this time; a past one means now. Needs capability `delay` when in the future. Not with `delayMs`. */
+  readonly runAt?: Date
+  /** 1 to 128 characters, no control characters. Jobs of one key run strictly in order, one at a time [Q40]. Default: the definition's `key`. Needs `fifo`. */
+  readonly key?: string
+  /** 1 to 128 characters, no control characters. The same one of the same job within the window enqueues once and gives the first job's id [Q48]. Needs `dedupe`. */
+  readonly dedupeKey?: string
+  /** How long `dedupeKey` stays taken, in milliseconds from this call, finished or not. Default 300,000 (5 minutes), at most 7 days. */
+  readonly dedupeWindowMs?: number
+  /** -100 to 100, default 0: higher first among what is due; who waits gains, so nobody starves [Q46]. Needs `priority` when not 0. */
+  readonly priority?: number
+  /** Travel with the job: at most 64 names of 1 to 128 characters, 16 KiB in all; any text as value [Q3]. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A job that the engine has for good. */
+export interface JobReceipt {
+  readonly id: string
+  /** True: the dedupe key was taken; `id` is the job that holds it and nothing new was stored. */
+  readonly duplicate: boolean
+}
+
+/** What became of one item of `enqueueMany`, in the items' order. */
+export type EnqueueOutcome = (JobReceipt & { readonly error?: undefined }) | { readonly error: import('../errors.js').PortError; readonly id?: undefined }
