@@ -4,7 +4,7 @@
 // green run is not run again; its counts come from the cache. With CI=true a skipped test counts as failed.
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { root, turbo } from './turbo.mjs'
+import { turbo } from './turbo.mjs'
 import { workspaces } from './workspaces.mjs'
 
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']

@@ -5,10 +5,10 @@ import { suiteOf } from './suites.js'
 
 /** The part of a test runner that the contract needs; Jest, Vitest, node:test and Mocha have it as globals or imports. */
 export interface TestRunner {
-  describe(name: string, body: () => void): void
+  describe: (name: string, body: () => void) => void
   test: ((name: string, body: () => Promise<void>, timeoutMs?: number) => void) & { skip(name: string, body: () => Promise<void>): void }
-  beforeAll?(body: () => Promise<void>, timeoutMs?: number): void
-  afterAll?(body: () => Promise<void>, timeoutMs?: number): void
+  beforeAll?: (body: () => Promise<void>, timeoutMs?: number) => void
+  afterAll?: (body: () => Promise<void>, timeoutMs?: number) => void
 }
 
 export interface DescribeOptions {
@@ -36,7 +36,7 @@ export function describeContract<Port extends PortName>(manifest: AnyAdapter<Por
     for (const contractCase of suite.cases) {
       const name = `${contractCase.id} ${contractCase.title}`
       const reason = handle === undefined ? undefined : unavailable(contractCase, handle)
-      if (reason !== undefined) test.skip(`${name} (${reason})`, async () => {})
+      if (reason !== undefined) test.skip(`${name} (skipped: ${reason})`, async () => {})
       else test(name, async () => void (await runCase(suite, contractCase, manifest, engine!)), (contractCase.timeoutMs ?? 30_000) + 5_000)
     }
     if (options.mutants !== true) return

@@ -1,4 +1,4 @@
-import { PortError } from './errors.js'
+import type { PortError } from './errors.js'
 
 /** When a failed try is made again: exponential with full jitter, `random(0, min(maxMs, firstMs * 2^n))`. */
 export interface RetryPolicy {

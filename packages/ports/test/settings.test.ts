@@ -33,9 +33,10 @@ describe('settings from the environment', () => {
       PDVEND_BLOB_PATH_STYLE: 'yes',
       PDVEND_BLOB_SECRET_KEY: 's3cr3t',
     })
+    if (!('settings' in read)) throw new Error(`refused: ${JSON.stringify(read.problems)}`)
     expect(read.settings).toMatchObject({ timeoutMs: 5, pathStyle: true })
-    expect(read.settings?.key).toBeInstanceOf(Secret)
-    expect(read.settings?.key?.reveal()).toBe('s3cr3t')
+    expect(read.settings.key).toBeInstanceOf(Secret)
+    expect(read.settings.key?.reveal()).toBe('s3cr3t')
   })
 
   test('all problems at once, each with the variable, what it got and what it wants', async () => {
