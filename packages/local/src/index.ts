@@ -1,1 +1,3 @@
-export {}
+export { localTelemetry } from './telemetry/index.js'
+export { noopTelemetry } from './telemetry-noop/index.js'
+export { stdoutTelemetry } from './telemetry-stdout/index.js'

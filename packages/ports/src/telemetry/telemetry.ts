@@ -323,11 +323,16 @@ export class Telemetry implements AsyncDisposable {
 const MAX_DEAD_CHARACTERS = 1_048_576
 
 function wrongOption(id: unknown, at: number, key: unknown): PortError | undefined {
-  if (typeof id !== 'string' || id === '' || id.length > MAX_ID || !id.isWellFormed()) return invalid('id', id, `give text of 1 to ${MAX_ID} characters`)
+  if (typeof id !== 'string' || id.length > MAX_ID || !fitsLine(id)) return invalid('id', id, `give text of 1 to ${MAX_ID} characters without control characters`)
   if (Number.isNaN(at) || Math.abs(at) > 8.64e15) return invalid('at', at, 'give a valid Date')
   if (key === undefined) return undefined
-  if (typeof key !== 'string' || key === '' || key.length > MAX_KEY || !key.isWellFormed()) return invalid('key', key, `give text of 1 to ${MAX_KEY} characters`)
+  if (typeof key !== 'string' || key.length > MAX_KEY || !fitsLine(key)) return invalid('key', key, `give text of 1 to ${MAX_KEY} characters without control characters`)
   return undefined
+}
+
+function fitsLine(text: string): boolean {
+  // oxlint-disable-next-line no-control-regex -- control characters are what must not pass
+  return text !== '' && text.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(text)
 }
 
 function shipping({ batch = {}, retry }: TelemetryOptions, limits: TelemetryLimits, { orderedByKey }: TelemetryCapabilities): ConstructorParameters<typeof Shipper>[4] {
