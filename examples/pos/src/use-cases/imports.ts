@@ -1,0 +1,85 @@
+import { injectable } from 'inversify'
+import { BlobStorage, JobQueue, PortError, type BlobSource } from '@pdvend/ports'
+import type { ImportReport, ImportState } from '../contracts/api.js'
+import { importCatalogue, type ImportProgress } from '../contracts/jobs.js'
+import { importFileKey, importRecordKey } from './keys.js'
+
+/** What is kept of an import beside its file. */
+export interface ImportRecord {
+  readonly importId: string
+  readonly fileName: string
+  readonly at: string
+  readonly jobId?: string
+  readonly report?: ImportReport
+}
+
+/** How many imports the back office shows. */
+const SHOWN = 5
+
+/** Takes supplier files in and knows how far each is. Import ids begin with the time. */
+@injectable()
+export class Imports {
+  constructor(
+    private readonly blobs: BlobStorage,
+    private readonly jobs: JobQueue,
+  ) {}
+
+  /** Stores the file, then enqueues its import; a second call with the same id changes nothing and gives false. */
+  async request(importId: string, fileName: string, csv: BlobSource): Promise<boolean> {
+    try {
+      await this.blobs.put(importFileKey(importId), csv, { contentType: 'text/csv', if: { create: true } })
+    } catch (error) {
+      if (PortError.is(error, 'PRECONDITION_FAILED', 'ALREADY_EXISTS')) return false
+      throw error
+    }
+    const record: ImportRecord = { importId, fileName, at: new Date().toISOString() }
+    await this.write(record)
+    const { id } = await this.jobs.enqueue(importCatalogue, { importId }, { dedupeKey: importId })
+    await this.amend(importId, (current) => ({ ...current, jobId: id }))
+    return true
+  }
+
+  async read(importId: string): Promise<ImportRecord | undefined> {
+    try {
+      await using reader = await this.blobs.get(importRecordKey(importId))
+      return await reader.json<ImportRecord>()
+    } catch (error) {
+      if (PortError.is(error, 'NOT_FOUND')) return undefined
+      throw error
+    }
+  }
+
+  async amend(importId: string, edit: (record: ImportRecord) => ImportRecord): Promise<void> {
+    await this.blobs.update(importRecordKey(importId), async (current) => {
+      const record = current ? await current.json<ImportRecord>() : { importId, fileName: importId, at: new Date().toISOString() }
+      return JSON.stringify(edit(record))
+    })
+  }
+
+  /** The latest imports, newest first. */
+  async latest(): Promise<readonly ImportState[]> {
+    const ids: string[] = []
+    for await (const entry of this.blobs.list({ prefix: 'imports/' })) {
+      if (entry.kind === 'blob' && entry.key.endsWith('.json')) ids.push(entry.key.slice('imports/'.length, -'.json'.length))
+    }
+    const newest = ids.sort().reverse().slice(0, SHOWN)
+    const states = await Promise.all(newest.map((id) => this.state(id)))
+    return states.filter((state) => state !== undefined)
+  }
+
+  async state(importId: string): Promise<ImportState | undefined> {
+    const record = await this.read(importId)
+    if (record === undefined) return undefined
+    const { fileName, at, jobId, report } = record
+    if (report !== undefined)
+      return { importId, fileName, at, state: 'done', rows: report.rows, stored: report.rows - report.refused, report }
+    const job = jobId === undefined ? undefined : await this.jobs.find(jobId)
+    const progress = job?.progress as ImportProgress | undefined
+    const state = job?.state === 'dead' ? 'failed' : job?.state === 'running' ? 'running' : 'waiting'
+    return { importId, fileName, at, state, ...progress }
+  }
+
+  private async write(record: ImportRecord): Promise<void> {
+    await this.blobs.put(importRecordKey(record.importId), JSON.stringify(record), { contentType: 'application/json' })
+  }
+}
