@@ -71,7 +71,8 @@ export class Attempt implements HeldLease {
     let envelope: Envelope
     try {
       envelope = decodeEnvelope(lease.job.payload)
-      if (envelope.type !== lease.job.name) throw new PortError('INVALID_ARGUMENT', { detail: `the envelope is of ${envelope.type}, its queue is ${lease.job.name}` })
+      if (envelope.type !== lease.job.name)
+        throw new PortError('INVALID_ARGUMENT', { detail: `the envelope is of ${envelope.type}, its queue is ${lease.job.name}` })
     } catch (error) {
       return { kind: 'dead', reason: 'unparsable', errors: storedErrors(error, this.deps.redact) }
     }
@@ -111,7 +112,10 @@ export class Attempt implements HeldLease {
     }
     const left = new Promise<Ending>((resolve) => {
       this.#leaveBehind = () => {
-        this.deps.calls.log.error({ port: 'jobs', job: this.lease.job.name, id: this.lease.job.id }, 'a handler ignores its aborted signal: it is left behind')
+        this.deps.calls.log.error(
+          { port: 'jobs', job: this.lease.job.name, id: this.lease.job.id },
+          'a handler ignores its aborted signal: it is left behind',
+        )
         resolve({ kind: 'ignored' })
       }
     })
@@ -124,7 +128,15 @@ export class Attempt implements HeldLease {
     this.#deadline = clock.now() + timeoutMs
     this.#timer = clock.timer(timeoutMs, () => {
       const { id, name } = this.lease.job
-      this.stop('timeout', new PortError('DEADLINE_EXCEEDED', { adapter, operation: 'work', target: id, detail: `${name} ran longer than its ${timeoutMs} ms` }))
+      this.stop(
+        'timeout',
+        new PortError('DEADLINE_EXCEEDED', {
+          adapter,
+          operation: 'work',
+          target: id,
+          detail: `${name} ran longer than its ${timeoutMs} ms`,
+        }),
+      )
     })
   }
 

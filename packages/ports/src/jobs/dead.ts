@@ -30,7 +30,9 @@ export class DeadLetters {
     if (perSecond !== undefined && !(perSecond > 0)) throw invalid('perSecond', perSecond, 'give a number above 0')
     const step = perSecond === undefined ? PAGE : Math.max(1, Math.min(PAGE, Math.floor(perSecond)))
     return this.#each(query, call, step, async (ids) => {
-      const count = await this.calls.run({ operation: 'dead.redrive', options: call }, (driverCall) => this.driver.redriveDead(ids, driverCall))
+      const count = await this.calls.run({ operation: 'dead.redrive', options: call }, (driverCall) =>
+        this.driver.redriveDead(ids, driverCall),
+      )
       return { count, pauseMs: perSecond === undefined ? 0 : (ids.length / perSecond) * 1_000 }
     })
   }
@@ -73,7 +75,9 @@ export class DeadLetters {
     let cursor: string | undefined
     do {
       const at = cursor === undefined ? {} : { cursor }
-      const page = await this.calls.run({ operation: 'dead.list', options }, (call: DriverCall) => this.driver.listDead({ ...query, ...at, limit: PAGE, signal: call.signal }))
+      const page = await this.calls.run({ operation: 'dead.list', options }, (call: DriverCall) =>
+        this.driver.listDead({ ...query, ...at, limit: PAGE, signal: call.signal }),
+      )
       if (page.jobs.length > 0) yield page.jobs
       cursor = page.cursor
     } while (cursor !== undefined)
@@ -95,7 +99,12 @@ function checked(query: object): void {
   for (const [field, value] of Object.entries(query)) {
     const fits = FIELDS[field as keyof DeadQuery] as ((value: unknown) => boolean) | undefined
     if (fits === undefined) throw invalid(`query.${field}`, value, `use ${Object.keys(FIELDS).join(', ')}`)
-    if (!fits(value)) throw invalid(`query.${field}`, value, field === 'ids' ? 'give an array of job ids' : field === 'from' || field === 'to' ? 'give a valid Date' : 'give text')
+    if (!fits(value))
+      throw invalid(
+        `query.${field}`,
+        value,
+        field === 'ids' ? 'give an array of job ids' : field === 'from' || field === 'to' ? 'give a valid Date' : 'give text',
+      )
   }
 }
 

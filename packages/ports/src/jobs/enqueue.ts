@@ -62,7 +62,15 @@ export async function prepare<S extends StandardSchema>(
   const key = options.key ?? (job.key === undefined ? undefined : checkedKey('key', keyOf(job, output)))
   const id = newId(now)
   return {
-    job: { id, name: job.name, dueAt, enqueuedAt: now, priority, ...(key === undefined ? {} : { key }), ...(dedupe === undefined ? {} : { dedupe }) },
+    job: {
+      id,
+      name: job.name,
+      dueAt,
+      enqueuedAt: now,
+      priority,
+      ...(key === undefined ? {} : { key }),
+      ...(dedupe === undefined ? {} : { dedupe }),
+    },
     data,
     headers,
   }
@@ -141,16 +149,19 @@ function checkedDedupe({ dedupeKey, dedupeWindowMs }: EnqueueOptions): DriverJob
 
 function checkedHeaders(headers: unknown): Readonly<Record<string, string>> {
   if (headers === undefined) return {}
-  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) throw invalid('headers', headers, 'give an object of texts')
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
+    throw invalid('headers', headers, 'give an object of texts')
   const entries = Object.entries(headers)
   if (entries.length > MAX_HEADERS) throw invalid('headers', headers, `give at most ${MAX_HEADERS}, not ${entries.length}`)
   let size = 0
   for (const [name, value] of entries) {
     if (name.length < 1 || name.length > MAX_HEADER_NAME || CONTROL.test(name) || !name.isWellFormed())
       throw invalid('headers', name, `a name has 1 to ${MAX_HEADER_NAME} characters of well-formed text without control characters`)
-    if (typeof value !== 'string' || !value.isWellFormed()) throw invalid(`headers[${JSON.stringify(name)}]`, value, 'give well-formed text')
+    if (typeof value !== 'string' || !value.isWellFormed())
+      throw invalid(`headers[${JSON.stringify(name)}]`, value, 'give well-formed text')
     size += Buffer.byteLength(name) + Buffer.byteLength(value)
   }
-  if (size > MAX_HEADER_BYTES) throw new PortError('TOO_LARGE', { detail: `headers are ${size} bytes, at most ${MAX_HEADER_BYTES}: put the bulk into the input` })
+  if (size > MAX_HEADER_BYTES)
+    throw new PortError('TOO_LARGE', { detail: `headers are ${size} bytes, at most ${MAX_HEADER_BYTES}: put the bulk into the input` })
   return Object.fromEntries(entries) as Record<string, string>
 }

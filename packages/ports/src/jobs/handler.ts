@@ -43,6 +43,9 @@ export interface Handler {
  * Binds a function to a job: `handle(issueReceipt, async (input, job) => ...)`. Returning ends the job; throwing runs it
  * again with backoff until its attempts are used up. It may run more than once for one job: make its effects repeatable.
  */
-export function handle<S extends StandardSchema>(job: JobDefinition<S>, handler: (input: OutputOf<S>, job: JobContext) => unknown): Handler {
+export function handle<S extends StandardSchema>(
+  job: JobDefinition<S>,
+  handler: (input: OutputOf<S>, job: JobContext) => unknown,
+): Handler {
   return { job: job as unknown as AnyJob, run: (input, context) => handler(input as OutputOf<S>, context) }
 }

@@ -67,13 +67,22 @@ export class LeaseKeeper {
   async #renewQuietly(held: HeldLease): Promise<void> {
     await this.renew(held).catch((error: unknown) => {
       if (PortError.is(error, 'LEASE_LOST')) return
-      this.calls.log.warn({ port: 'jobs', adapter: this.calls.adapter, job: held.lease.job.id, error: String(error) }, 'could not renew a lease; trying again')
+      this.calls.log.warn(
+        { port: 'jobs', adapter: this.calls.adapter, job: held.lease.job.id, error: String(error) },
+        'could not renew a lease; trying again',
+      )
     })
   }
 
   #lose(held: HeldLease, detail: string, cause?: unknown): PortError {
     const { name, id } = held.lease.job
-    const error = new PortError('LEASE_LOST', { adapter: this.calls.adapter, operation: 'extend', target: id, detail: `the lease of ${name}: ${detail}`, cause })
+    const error = new PortError('LEASE_LOST', {
+      adapter: this.calls.adapter,
+      operation: 'extend',
+      target: id,
+      detail: `the lease of ${name}: ${detail}`,
+      cause,
+    })
     if (this.#held.delete(held)) held.onLost(error)
     return error
   }

@@ -59,7 +59,11 @@ export class JobQueue implements AsyncDisposable {
    * unless a `dedupeKey` makes the repetition safe.
    * @throws INVALID_ARGUMENT [Q81] | TOO_LARGE [Q13] | UNSUPPORTED | UNAVAILABLE | CLOSED
    */
-  async enqueue<S extends StandardSchema>(job: JobDefinition<S>, input: InputOf<S>, options: EnqueueOptions & CallOptions = {}): Promise<JobReceipt> {
+  async enqueue<S extends StandardSchema>(
+    job: JobDefinition<S>,
+    input: InputOf<S>,
+    options: EnqueueOptions & CallOptions = {},
+  ): Promise<JobReceipt> {
     this.#open('enqueue')
     const prepared = await this.#prepare(job, input, options)
     const [outcome] = await this.#send([prepared], options, 'enqueue')
@@ -192,7 +196,10 @@ export class JobQueue implements AsyncDisposable {
 
   #prepare<S extends StandardSchema>(job: JobDefinition<S>, input: InputOf<S>, options: EnqueueOptions): Promise<PreparedJob> {
     const { clock } = this.#calls
-    return prepare(job, input, options, { now: clock.now(), require: (capability) => this.#calls.require(this.capabilities, capability, 'enqueue') })
+    return prepare(job, input, options, {
+      now: clock.now(),
+      require: (capability) => this.#calls.require(this.capabilities, capability, 'enqueue'),
+    })
   }
 
   async #send(prepared: readonly PreparedJob[], options: CallOptions, operation: string): Promise<readonly EnqueueOutcome[]> {
@@ -207,12 +214,18 @@ export class JobQueue implements AsyncDisposable {
         options,
         kind: 'producer',
         spanName: `send ${name}`,
-        attributes: { ...messaging(this.#calls.adapter, 'send', name), ...(prepared.length === 1 ? { 'messaging.message.id': prepared[0]!.job.id } : { 'messaging.batch.message_count': prepared.length }) },
+        attributes: {
+          ...messaging(this.#calls.adapter, 'send', name),
+          ...(prepared.length === 1
+            ? { 'messaging.message.id': prepared[0]!.job.id }
+            : { 'messaging.batch.message_count': prepared.length }),
+        },
       },
     })
     if (this.#options.onEvent !== undefined)
       for (const [at, outcome] of outcomes.entries())
-        if (outcome.error === undefined) this.#emit({ type: 'enqueued', id: outcome.id, name: prepared[at]!.job.name, duplicate: outcome.duplicate })
+        if (outcome.error === undefined)
+          this.#emit({ type: 'enqueued', id: outcome.id, name: prepared[at]!.job.name, duplicate: outcome.duplicate })
     return outcomes
   }
 

@@ -2,7 +2,10 @@
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/([a-z][a-z0-9+.-]*:\/\/)[^\s/@:]*:[^\s/@]+@/gi, '$1[secret]@'],
   [/\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}/gi, '$1 [secret]'],
-  [/("?[\w-]*(?:passw(?:or)?d|senha|secret|token|api[-_]?key|access[-_]?key|authorization|cookie|signature|credential)[\w-]*"?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|[^\s,;&"'}\]]+)/gi, '$1[secret]'],
+  [
+    /("?[\w-]*(?:passw(?:or)?d|senha|secret|token|api[-_]?key|access[-_]?key|authorization|cookie|signature|credential)[\w-]*"?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|[^\s,;&"'}\]]+)/gi,
+    '$1[secret]',
+  ],
   [/\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, '[secret]'],
   [/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+/g, '[secret]'],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, '[secret]'],

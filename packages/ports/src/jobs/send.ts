@@ -15,7 +15,10 @@ export interface SendWith {
  * Sends jobs in batches that the engine takes [Q9], one outcome a job. What failed in a way that may pass is tried again,
  * alone: what is in is not sent twice. A lost reply is only repeated for jobs whose dedupe key makes that harmless.
  */
-export async function sendAll(prepared: readonly PreparedJob[], { driver, calls, seal, spec }: SendWith): Promise<readonly EnqueueOutcome[]> {
+export async function sendAll(
+  prepared: readonly PreparedJob[],
+  { driver, calls, seal, spec }: SendWith,
+): Promise<readonly EnqueueOutcome[]> {
   const outcomes: (EnqueueOutcome | undefined)[] = prepared.map(() => undefined)
   if (prepared.length === 0) return []
   const sealed = new Map<number, DriverJob>()
@@ -33,25 +36,29 @@ export async function sendAll(prepared: readonly PreparedJob[], { driver, calls,
   }
 
   try {
-    await calls.run({ ...spec, repeat: () => ([...open].every((at) => prepared[at]!.job.dedupe !== undefined) ? 'safe' : 'guarded') }, async (call) => {
-      if (sealed.size === 0) sealAll()
-      let failure: PortError | undefined
-      for (const batch of batches([...open], sealed, driver)) {
-        const answers = await driver.enqueue(
-          batch.map((at) => sealed.get(at)!),
-          call,
-        )
-        for (const [index, at] of batch.entries()) {
-          const answer = answers[index]
-          if (answer === undefined) throw new PortError('INTERNAL', { detail: `the driver gave ${answers.length} outcomes for ${batch.length} jobs` })
-          const error = 'error' in answer ? placed(answer.error, calls, spec) : undefined
-          outcomes[at] = error === undefined ? (answer as EnqueueOutcome) : { error }
-          if (error?.retryable === true && error.outcome === 'not-applied') failure ??= error
-          else open.delete(at)
+    await calls.run(
+      { ...spec, repeat: () => ([...open].every((at) => prepared[at]!.job.dedupe !== undefined) ? 'safe' : 'guarded') },
+      async (call) => {
+        if (sealed.size === 0) sealAll()
+        let failure: PortError | undefined
+        for (const batch of batches([...open], sealed, driver)) {
+          const answers = await driver.enqueue(
+            batch.map((at) => sealed.get(at)!),
+            call,
+          )
+          for (const [index, at] of batch.entries()) {
+            const answer = answers[index]
+            if (answer === undefined)
+              throw new PortError('INTERNAL', { detail: `the driver gave ${answers.length} outcomes for ${batch.length} jobs` })
+            const error = 'error' in answer ? placed(answer.error, calls, spec) : undefined
+            outcomes[at] = error === undefined ? (answer as EnqueueOutcome) : { error }
+            if (error?.retryable === true && error.outcome === 'not-applied') failure ??= error
+            else open.delete(at)
+          }
         }
-      }
-      if (failure !== undefined) throw failure
-    })
+        if (failure !== undefined) throw failure
+      },
+    )
   } catch (error) {
     if (open.size === 0) throw error
     const failure = placed(error, calls, spec)

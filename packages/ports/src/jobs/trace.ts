@@ -5,7 +5,12 @@ import type { DriverJob, Settlement } from './driver.js'
 
 /** Attributes of the semantic conventions for messaging; the adapter stands for the system. */
 export function messaging(adapter: string, operation: 'send' | 'process', name: string): Record<string, string> {
-  return { 'messaging.system': adapter, 'messaging.operation.name': operation, 'messaging.operation.type': operation, 'messaging.destination.name': name }
+  return {
+    'messaging.system': adapter,
+    'messaging.operation.name': operation,
+    'messaging.operation.type': operation,
+    'messaging.destination.name': name,
+  }
 }
 
 const durations = new WeakMap<object, Histogram>()
@@ -28,7 +33,13 @@ export async function processSpan(
   const enqueued = api.trace.getSpanContext(parent)
   const options = {
     kind: api.SpanKind.CONSUMER,
-    attributes: { ...labels, 'messaging.message.id': job.id, 'pdvend.job.attempt': attempt, 'pdvend.port': 'jobs', 'pdvend.adapter': adapter },
+    attributes: {
+      ...labels,
+      'messaging.message.id': job.id,
+      'pdvend.job.attempt': attempt,
+      'pdvend.port': 'jobs',
+      'pdvend.adapter': adapter,
+    },
     links: enqueued === undefined ? [] : [{ context: enqueued }],
   }
   const startedAt = performance.now()
@@ -36,7 +47,9 @@ export async function processSpan(
     const meters = api.metrics.getMeterProvider()
     let duration = durations.get(meters)
     if (duration === undefined) {
-      duration = meters.getMeter('@pdvend/ports').createHistogram('messaging.process.duration', { unit: 's', description: 'Duration of job handlers' })
+      duration = meters
+        .getMeter('@pdvend/ports')
+        .createHistogram('messaging.process.duration', { unit: 's', description: 'Duration of job handlers' })
       durations.set(meters, duration)
     }
     try {
@@ -57,10 +70,16 @@ export async function processSpan(
 }
 
 /** Offers `pdvend.jobs.depth` (jobs by name and state) to whoever collects metrics; `read` runs at each collection. Returns how to stop. */
-export function depthGauge(adapter: string, names: readonly string[], read: (name: string) => Promise<Readonly<Record<string, number>>>): () => void {
+export function depthGauge(
+  adapter: string,
+  names: readonly string[],
+  read: (name: string) => Promise<Readonly<Record<string, number>>>,
+): () => void {
   const api = openTelemetry()
   if (api === null) return () => {}
-  const gauge = api.metrics.getMeter('@pdvend/ports').createObservableGauge('pdvend.jobs.depth', { unit: '{job}', description: 'Jobs by name and state' })
+  const gauge = api.metrics
+    .getMeter('@pdvend/ports')
+    .createObservableGauge('pdvend.jobs.depth', { unit: '{job}', description: 'Jobs by name and state' })
   const observe = async (result: { observe(value: number, attributes: Record<string, string>): void }): Promise<void> => {
     for (const name of names) {
       const depth = await read(name)

@@ -80,4 +80,5 @@ export interface JobReceipt {
 }
 
 /** What became of one item of `enqueueMany`, in the items' order. */
-export type EnqueueOutcome = (JobReceipt & { readonly error?: undefined }) | { readonly error: import('../errors.js').PortError; readonly id?: undefined }
+export type EnqueueOutcome =
+  (JobReceipt & { readonly error?: undefined }) | { readonly error: import('../errors.js').PortError; readonly id?: undefined }

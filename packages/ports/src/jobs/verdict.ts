@@ -14,7 +14,10 @@ export class JobVerdict extends Error {
   readonly verdict: Verdict
 
   constructor(verdict: Verdict, cause?: unknown) {
-    super(verdict.kind === 'discard' ? verdict.reason : `${verdict.kind} ${verdict.delayMs} ms`, cause === undefined ? undefined : { cause })
+    super(
+      verdict.kind === 'discard' ? verdict.reason : `${verdict.kind} ${verdict.delayMs} ms`,
+      cause === undefined ? undefined : { cause },
+    )
     this.verdict = verdict
     Object.defineProperty(this, BRAND, { value: true })
   }

@@ -130,14 +130,22 @@ export class JobWorker implements Worker {
       await Promise.race([idle, sleep(this.#calls.clock, drainMs, over.signal).catch(() => {})])
       over.abort()
       for (const attempt of this.#running)
-        attempt.stop('drain', new PortError('CANCELED', { adapter: this.#calls.adapter, operation: 'work', target: attempt.lease.job.id, detail: 'the worker drains' }))
+        attempt.stop(
+          'drain',
+          new PortError('CANCELED', {
+            adapter: this.#calls.adapter,
+            operation: 'work',
+            target: attempt.lease.job.id,
+            detail: 'the worker drains',
+          }),
+        )
       if (this.#running.size > 0) await idle
     }
     while (this.#settling.size > 0) await Promise.all(this.#settling)
   }
 
   async #work(): Promise<void> {
-    for (let failures = 0; !this.#stopped; ) {
+    for (let failures = 0; !this.#stopped;) {
       const room = this.#room()
       if (room <= 0) {
         await new Promise<void>((resolve) => (this.#wake = resolve))
@@ -214,7 +222,10 @@ export class JobWorker implements Worker {
       this.deps.emit(told(lease, settlement))
     } catch (error) {
       if (PortError.is(error, 'LEASE_LOST')) return lost()
-      this.#calls.log.error({ port: 'jobs', adapter: this.#calls.adapter, job: name, id, error: String(error) }, 'could not settle a job; it will run again')
+      this.#calls.log.error(
+        { port: 'jobs', adapter: this.#calls.adapter, job: name, id, error: String(error) },
+        'could not settle a job; it will run again',
+      )
     } finally {
       this.#keeper.drop(attempt)
     }
@@ -241,7 +252,8 @@ function byName(handlers: readonly Handler[]): ReadonlyMap<string, Handler> {
   const found = new Map<string, Handler>()
   for (const handler of handlers as readonly Handler[]) {
     const name = handler?.job?.name
-    if (typeof name !== 'string' || typeof handler.run !== 'function') throw invalid('handlers', handler, 'give what handle(job, function) returned')
+    if (typeof name !== 'string' || typeof handler.run !== 'function')
+      throw invalid('handlers', handler, 'give what handle(job, function) returned')
     if (found.has(name)) throw invalid('handlers', name, 'give one handler a job')
     found.set(name, handler)
   }

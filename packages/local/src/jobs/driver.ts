@@ -1,0 +1,97 @@
+import { join } from 'node:path'
+import type { AdapterDeps, Clock, DriverCall, DriverReceive, JobDriver, Lease, Settlement } from '@pdvend/ports'
+import { type Database, failSqlite, openDatabase } from '../sqlite/database.js'
+import { Doorbell } from './doorbell.js'
+import { migrations } from './schema.js'
+import { type Changed, JobStore } from './store.js'
+
+/**
+ * Semantics: one SQLite file; a resolved call is on disk (`synchronous=FULL`), and all calls of one event-loop tick share
+ * one transaction. Leases, delays and expiries go by the injected clock. A lease whose time is over counts one crash.
+ * Limits: those of the narrowest engine where that keeps jobs movable between profiles (1 MiB a job).
+ * Waiting: nothing polls; a bell file wakes the other processes, a timer waits for the next due time or expiry.
+ */
+const LIMITS = { maxPayloadBytes: 1_048_576, maxBatch: 1_000, maxLeaseMs: 43_200_000 }
+
+/** @throws CONFIG_INVALID | PERMISSION_DENIED | INTEGRITY_FAILED | UNAVAILABLE */
+export async function openLocalJobs({ directory }: { readonly directory: string }, { clock }: AdapterDeps): Promise<JobDriver> {
+  const db = await openDatabase(join(directory, 'jobs.db'), migrations)
+  return localJobsDriver(db, new Doorbell(join(directory, 'jobs.bell'), clock), clock)
+}
+
+/** The driver over an open database; for its own tests, which count what it asks. */
+export function localJobsDriver(db: Database, doorbell: Doorbell, clock: Clock): JobDriver {
+  const store = new JobStore(db)
+  const wake = <T extends Changed>(changed: T): T => {
+    if (changed.wakes) doorbell.ring()
+    return changed
+  }
+  let closing: Promise<void> | undefined
+
+  return {
+    limits: LIMITS,
+    capabilities: { delay: true, fifo: true, dedupe: true, priority: true, lookup: true },
+
+    async enqueue(jobs) {
+      const outcomes = await db.write(() => store.enqueue(jobs, clock.now()))
+      doorbell.ring()
+      return outcomes
+    },
+
+    async receive({ names, max, waitMs, leaseMs, signal }: DriverReceive): Promise<readonly Lease[]> {
+      const until = clock.now() + waitMs
+      const attendance = doorbell.attend()
+      try {
+        for (let look = true; ;) {
+          if (look) {
+            const leases = await db.write(() => (signal.aborted ? [] : store.claim(names, max, leaseMs, clock.now())))
+            if (leases.length > 0) return leases
+          }
+          if (signal.aborted || doorbell.closed || clock.now() >= until) return []
+          await attendance.wait(Math.min(until, read('receive', () => store.nextEventAt()) ?? until), signal)
+          if (signal.aborted || doorbell.closed) return []
+          look = read('receive', () => store.hasWork(names, clock.now()))
+        }
+      } finally {
+        attendance.leave()
+      }
+    },
+
+    async settle(lease: Lease, settlement: Settlement) {
+      wake(await db.write(() => store.settle(lease, settlement, clock.now())))
+    },
+
+    extend: (lease, leaseMs) => db.write(() => store.extend(lease, leaseMs, clock.now())),
+    progress: (lease, value) => db.write(() => store.progress(lease, value, clock.now())),
+    stats: async (names) => read('stats', () => store.stats(names, clock.now())),
+    find: async (id) => read('find', () => store.find(id, clock.now())),
+    listDead: async ({ cursor, limit, ...query }) => read('listDead', () => store.listDead(query, cursor, limit)),
+
+    async redriveDead(ids) {
+      const count = await db.write(() => store.redrive(ids, clock.now()))
+      doorbell.ring()
+      return count
+    },
+    discardDead: (ids) => db.write(() => store.discard(ids)),
+
+    async ping(_call: DriverCall) {
+      read('ping', () => db.prepare('SELECT count(*) FROM job WHERE seq = 0').get())
+    },
+
+    close() {
+      closing ??= (async () => {
+        doorbell.close()
+        await db.close()
+      })()
+      return closing
+    },
+  }
+}
+
+function read<T>(operation: string, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    throw failSqlite(operation, cause)
+  }
+}
