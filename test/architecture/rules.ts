@@ -1,0 +1,74 @@
+/** What one package may import: a new package is added here, with a reason to exist in this place. */
+export interface PackageRule {
+  /** Packages of this repository. */
+  readonly imports: readonly string[]
+  /** Packages of others, each with the files that may import it. */
+  readonly vendors: Readonly<Record<string, RegExp>>
+}
+
+const ANYWHERE = /./
+const ADAPTER_FILES = /\/(driver|client|codec)\.ts$/
+
+/** Dependencies point inward: app, container, ports; adapters to ports; presets to adapters. */
+const RULES: Readonly<Record<string, PackageRule>> = {
+  '@pdvend/ports': { imports: [], vendors: { '@opentelemetry/api': ANYWHERE } },
+  '@pdvend/spool': { imports: ['@pdvend/ports'], vendors: {} },
+  '@pdvend/container': {
+    imports: ['@pdvend/ports', '@pdvend/spool'],
+    vendors: { inversify: ANYWHERE, 'reflect-metadata': ANYWHERE, zod: ANYWHERE },
+  },
+  '@pdvend/contract': { imports: ['@pdvend/ports', '@pdvend/device', '@pdvend/spool'], vendors: { zod: ANYWHERE } },
+  '@pdvend/local': {
+    imports: ['@pdvend/ports'],
+    vendors: {
+      zod: ANYWHERE,
+      libsql: /^packages\/local\/src\/sqlite\//,
+      aedes: /^packages\/local\/src\/push\/(?!index\.ts)/,
+      mqtt: /^packages\/local\/src\/push\/(?!index\.ts)/,
+      ws: /^packages\/local\/src\/push\/(?!index\.ts)/,
+    },
+  },
+  '@pdvend/device': { imports: ['@pdvend/ports'], vendors: { mqtt: ANYWHERE } },
+  '@pdvend/cli': { imports: ['@pdvend/ports', '@pdvend/container', '@pdvend/contract', '@pdvend/local'], vendors: { commander: ANYWHERE } },
+}
+
+/** What holds for an adapter package that has no line of its own: the ports, a schema library, and its vendor in three files. */
+const ADAPTER: PackageRule = { imports: ['@pdvend/ports'], vendors: { zod: ANYWHERE } }
+
+export function ruleOf(packageName: string): PackageRule | undefined {
+  return RULES[packageName] ?? (isAdapter(packageName) ? ADAPTER : undefined)
+}
+
+/** May `file` of an adapter or another package import `vendor`? */
+export function vendorAllowed(packageName: string, vendor: string, file: string): boolean {
+  const files = ruleOf(packageName)?.vendors[vendor]
+  if (files) return files.test(file)
+  return RULES[packageName] === undefined && isAdapter(packageName) && vendor !== 'inversify' && ADAPTER_FILES.test(file)
+}
+
+/** Adapter packages by name: `local`, and what starts with the home that it belongs to. */
+export function isAdapter(packageName: string): boolean {
+  return packageName === '@pdvend/local' || /^@pdvend\/(aws|oss)-/.test(packageName)
+}
+
+/** Entries that a browser loads. */
+export const BROWSER_ENTRIES = ['packages/ports/src/define.ts', 'packages/ports/src/push/wire.ts', 'packages/device/src/index.ts']
+
+/** Names that say where a file was thrown, not what it is about. */
+export const BANNED_FOLDERS = new Set([
+  'utils',
+  'util',
+  'helpers',
+  'helper',
+  'common',
+  'shared',
+  'misc',
+  'lib',
+  'managers',
+  'services',
+  'models',
+  'controllers',
+  'actions',
+])
+
+export const MAX_LINES = 600
