@@ -1,5 +1,16 @@
 import { join } from 'node:path'
-import { type AdapterDeps, type ClockTimer, type DriverEvent, type EventOutcome, PortError, type SettingsOf, type TelemetryDriver, type TelemetryLimits, type TelemetryQuery, type TelemetryRow } from '@pdvend/ports'
+import {
+  type AdapterDeps,
+  type ClockTimer,
+  type DriverEvent,
+  type EventOutcome,
+  PortError,
+  type SettingsOf,
+  type TelemetryDriver,
+  type TelemetryLimits,
+  type TelemetryQuery,
+  type TelemetryRow,
+} from '@pdvend/ports'
 import { type Database, openDatabase, type SqlValue } from '../sqlite/database.js'
 import type { config } from './config.js'
 import { rowOf } from './codec.js'
@@ -37,7 +48,9 @@ export async function openTelemetry(settings: SettingsOf<typeof config>, { clock
   let timer: ClockTimer
   const sweep = (): void => {
     timer = clock.timer(SWEEP_EVERY_MS, sweep)
-    driver.forget(clock.now() - days * DAY_MS).catch((error: unknown) => log.warn({ adapter: 'local-telemetry', error: String(error) }, 'old events could not be deleted'))
+    driver
+      .forget(clock.now() - days * DAY_MS)
+      .catch((error: unknown) => log.warn({ adapter: 'local-telemetry', error: String(error) }, 'old events could not be deleted'))
   }
   sweep()
   driver.onClose = () => timer.cancel()
@@ -65,7 +78,16 @@ class LocalTelemetry implements TelemetryDriver {
         } catch (cause) {
           // Only what is wrong with this row; a full disk or a lost lock fails the whole batch, which is then sent again.
           if (!isRowFault(cause)) throw cause
-          return { status: 'reject', error: new PortError('INVALID_ARGUMENT', { adapter: 'local-telemetry', operation: 'send', target: id, detail: 'the table does not take this row', cause }) } as const
+          return {
+            status: 'reject',
+            error: new PortError('INVALID_ARGUMENT', {
+              adapter: 'local-telemetry',
+              operation: 'send',
+              target: id,
+              detail: 'the table does not take this row',
+              cause,
+            }),
+          } as const
         }
       }),
     )
@@ -83,7 +105,9 @@ class LocalTelemetry implements TelemetryDriver {
     where('at >= ?', from?.getTime())
     where('at < ?', to?.getTime())
     const filter = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`
-    const rows = this.db.prepare(`SELECT id, type, at, key, envelope FROM events ${filter} ORDER BY at DESC, rowid DESC LIMIT ?`).all(...values, limit ?? 1_000)
+    const rows = this.db
+      .prepare(`SELECT id, type, at, key, envelope FROM events ${filter} ORDER BY at DESC, rowid DESC LIMIT ?`)
+      .all(...values, limit ?? 1_000)
     return rows.map(rowOf)
   }
 
@@ -101,5 +125,10 @@ class LocalTelemetry implements TelemetryDriver {
 
 function isRowFault(cause: unknown): boolean {
   const code = String((cause as { code?: unknown }).code ?? '')
-  return code.startsWith('SQLITE_CONSTRAINT') || code.startsWith('SQLITE_MISMATCH') || code.startsWith('SQLITE_TOOBIG') || cause instanceof TypeError
+  return (
+    code.startsWith('SQLITE_CONSTRAINT') ||
+    code.startsWith('SQLITE_MISMATCH') ||
+    code.startsWith('SQLITE_TOOBIG') ||
+    cause instanceof TypeError
+  )
 }

@@ -209,6 +209,8 @@ function tooLarge(sizeBytes: number, maxBytes: number, place: PortErrorDetails):
 }
 
 function sourceFailed(cause: unknown, place: PortErrorDetails): PortError {
+  // A source that knows the port's errors, e.g. one that enforces a bound of its own, is taken at its word.
+  if (PortError.is(cause)) return cause.with(place)
   const why = cause instanceof Error ? cause.name : shapeOf(cause)
   return new PortError('INVALID_ARGUMENT', { ...place, detail: `source: it failed while it was read (${why}); nothing was written`, cause })
 }
