@@ -13,7 +13,8 @@ export class ClosingStack {
 
   /** @throws CLOSED once closing has begun */
   add(name: string, close: (budgetMs: number) => Promise<unknown>): void {
-    if (this.closing) throw new PortError('CLOSED', { adapter: 'container', operation: 'onClose', target: name, detail: 'the app is closing' })
+    if (this.closing)
+      throw new PortError('CLOSED', { adapter: 'container', operation: 'onClose', target: name, detail: 'the app is closing' })
     this.#entries.push({ name, close })
   }
 

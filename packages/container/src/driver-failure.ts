@@ -8,7 +8,9 @@ export function openFailure(adapter: AnyAdapter, cause: unknown, redact: Redacto
   const missing = missingPackage(cause)
   if (missing !== undefined) {
     const wants = `the package ${missing} to be installed: npm install ${missing}`
-    return configError([{ variable: overrideVariable(adapter.port), got: `adapter ${adapter.name}, whose package ${missing} is missing`, wants }])
+    return configError([
+      { variable: overrideVariable(adapter.port), got: `adapter ${adapter.name}, whose package ${missing} is missing`, wants },
+    ])
   }
   const place: PortErrorDetails = { adapter: adapter.name, operation: 'open' }
   const error = PortError.is(cause) ? cause.with(place) : new PortError('INTERNAL', { ...place, cause })

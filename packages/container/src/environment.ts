@@ -63,9 +63,16 @@ export function capabilityProblems(
   const measured = capabilities === adapter.capabilities ? '' : ' on this engine'
   const of = variable === override || profile === undefined ? '' : ` of profile ${profile}`
   return gapsOf(requires, adapter, capabilities).map(({ port, capability }) => {
-    const able = adapters.filter((other) => other.port === port && other !== adapter && gapsOf({ [port]: [capability] }, other, other.capabilities).length === 0)
-    const names = able.length === 0 ? 'no listed adapter has it' : `${able.map(({ name }) => name).join(', ')} would do (${override}=${able[0]!.name})`
-    return { variable, got: `adapter ${adapter.name}${of}, which has no ${port} capability ${capability}${measured}`, wants: `what the app requires: ${names}` }
+    const able = adapters.filter(
+      (other) => other.port === port && other !== adapter && gapsOf({ [port]: [capability] }, other, other.capabilities).length === 0,
+    )
+    const names =
+      able.length === 0 ? 'no listed adapter has it' : `${able.map(({ name }) => name).join(', ')} would do (${override}=${able[0]!.name})`
+    return {
+      variable,
+      got: `adapter ${adapter.name}${of}, which has no ${port} capability ${capability}${measured}`,
+      wants: `what the app requires: ${names}`,
+    }
   })
 }
 
@@ -83,7 +90,12 @@ function unknownVariables(adapters: readonly AnyAdapter[], source: Environment):
     const reserved = reservedVariables.get(name)
     if (reserved !== undefined) return { variable: name, got, wants: reserved }
     const nearest = nearestName(name.toUpperCase(), known)
-    return { variable: name, got, wants: 'a variable that the app or one of its adapters knows', ...(nearest === undefined ? {} : { nearest }) }
+    return {
+      variable: name,
+      got,
+      wants: 'a variable that the app or one of its adapters knows',
+      ...(nearest === undefined ? {} : { nearest }),
+    }
   })
 }
 
@@ -99,7 +111,12 @@ function holds(text: string | undefined): string {
   return typeof text === 'string' ? (text === '' ? 'an empty value' : `a value of ${text.length} characters`) : shapeOf(text)
 }
 
-function chooseProfile(profiles: Profiles, source: Environment, nodeEnv: string | undefined, problems: ConfigProblem[]): string | undefined {
+function chooseProfile(
+  profiles: Profiles,
+  source: Environment,
+  nodeEnv: string | undefined,
+  problems: ConfigProblem[],
+): string | undefined {
   const names = Object.keys(profiles)
   const given = source.PDVEND_PROFILE
   const wants = `one of ${names.join(', ')}`
@@ -142,7 +159,9 @@ function wrongChoice(variable: string, given: string, wants: string, names: read
 async function readShape(shape: SettingsShape, source: Environment, problems: ConfigProblem[]): Promise<unknown> {
   const values: Record<string, unknown> = {}
   for (const [name, setting] of Object.entries(shape)) {
-    const read = await readSettings({ [name]: setting }, source).catch((error: unknown) => ({ problems: [validatorFailed(setting, error)] }))
+    const read = await readSettings({ [name]: setting }, source).catch((error: unknown) => ({
+      problems: [validatorFailed(setting, error)],
+    }))
     if (read.problems === undefined) values[name] = (read.settings as Record<string, unknown>)[name]
     else problems.push(...read.problems.map(({ env, got, wants }) => ({ variable: env, got, wants })))
   }
@@ -150,7 +169,11 @@ async function readShape(shape: SettingsShape, source: Environment, problems: Co
 }
 
 function validatorFailed({ env, doc }: Setting, error: unknown): { env: string; got: string; wants: string } {
-  return { env, got: 'a value that its validator failed on', wants: `${doc} (the validator threw ${error instanceof Error ? error.name : typeof error})` }
+  return {
+    env,
+    got: 'a value that its validator failed on',
+    wants: `${doc} (the validator threw ${error instanceof Error ? error.name : typeof error})`,
+  }
 }
 
 function secretValues(adapters: readonly AnyAdapter[], source: Environment): readonly string[] {

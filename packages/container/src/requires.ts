@@ -49,6 +49,7 @@ export function assertRequires(requires: Requires, adapters: readonly AnyAdapter
     if (!portNames.includes(port as PortName)) throw invalid('requires', port, `the ports are ${portNames.join(', ')}`, place)
     const known = new Set(adapters.filter((adapter) => adapter.port === port).flatMap(({ capabilities }) => Object.keys(capabilities)))
     for (const name of names ?? [])
-      if (!known.has(name)) throw invalid(`requires.${port}`, name, `the capabilities of ${port} are ${[...known].sort().join(', ')}`, place)
+      if (!known.has(name))
+        throw invalid(`requires.${port}`, name, `the capabilities of ${port} are ${[...known].sort().join(', ')}`, place)
   }
 }
