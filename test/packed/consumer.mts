@@ -1,0 +1,39 @@
+// A stranger's app in TypeScript: compiled against the packed types, then run.
+import { defineApp, type Running } from '@pdvend/container'
+import { local } from '@pdvend/local'
+import { BlobStorage, defineJob, handle, JobQueue, PortError, PushNotifications, type StandardSchema, Telemetry } from '@pdvend/ports'
+
+const anySale: StandardSchema<{ id: number }, { id: number }> = {
+  '~standard': { version: 1, vendor: 'consumer', validate: (value) => ({ value: value as { id: number } }) },
+}
+const sale = defineJob('sale.close', { input: anySale })
+
+const app = defineApp({ profiles: { local }, requires: { blob: ['signedUrls'], jobs: ['delay'] } })
+
+// @ts-expect-error a capability that does not exist is refused at its line
+const wrong: Parameters<typeof defineApp<{ local: typeof local }, { blob: ['flying'] }>>[0]['requires'] = { blob: ['flying'] }
+
+const running: Running = await app.start(process.env)
+const blobs: BlobStorage = running.container.get(BlobStorage)
+const jobs: JobQueue = running.container.get(JobQueue)
+const push: PushNotifications = running.container.get(PushNotifications)
+const telemetry: Telemetry = running.container.get(Telemetry)
+
+await blobs.put('notas/ação.txt', 'olá')
+const text: string = await (await blobs.get('notas/ação.txt')).text()
+const done = new Promise<number>((resolve) => {
+  jobs.work([handle(sale, ({ id }: { id: number }) => resolve(id))])
+})
+await jobs.enqueue(sale, { id: 17 })
+const id: number = await done
+const missing = await blobs.get('nothing').catch((error: unknown) => PortError.is(error, 'NOT_FOUND'))
+await running.close()
+console.log(
+  JSON.stringify({
+    text,
+    id,
+    missing,
+    ports: [push instanceof PushNotifications, telemetry instanceof Telemetry],
+    wrong: wrong !== undefined,
+  }),
+)
