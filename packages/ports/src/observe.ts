@@ -1,22 +1,8 @@
-import { createRequire } from 'node:module'
-import type { Attributes, Counter, Histogram, Span, SpanKind } from '@opentelemetry/api'
+import type { Attributes, Counter, Histogram, SpanKind } from '@opentelemetry/api'
 import { PortError } from './errors.js'
+import { openTelemetry } from './open-telemetry.js'
 
 type Api = typeof import('@opentelemetry/api')
-
-/** undefined = not looked for yet; null = not installed. */
-let loaded: Api | null | undefined
-
-/** OpenTelemetry's API where the app has it: an optional peer, so it is looked up once and never required. */
-export function openTelemetry(): Api | null {
-  if (loaded !== undefined) return loaded
-  try {
-    loaded = createRequire(import.meta.url)('@opentelemetry/api') as Api
-  } catch {
-    loaded = null
-  }
-  return loaded
-}
 
 const instruments = new WeakMap<object, { duration: Histogram; failures: Counter }>()
 
@@ -37,7 +23,7 @@ const KINDS = { internal: 0, client: 2, producer: 3, consumer: 4 } as const sati
  * Runs `run` in one span `<port>.<operation>` with adapter, operation, target, outcome [B112], and records
  * `pdvend.port.duration` (seconds) and `pdvend.port.failures`. Without OpenTelemetry it costs one check.
  */
-export async function observe<T>(port: string, adapter: string, observed: Observed, run: (span?: Span) => Promise<T>): Promise<T> {
+export async function observe<T>(port: string, adapter: string, observed: Observed, run: () => Promise<T>): Promise<T> {
   const api = openTelemetry()
   if (api === null) return run()
   const labels: Attributes = { 'pdvend.port': port, 'pdvend.adapter': adapter, 'pdvend.operation': observed.operation }
@@ -47,7 +33,7 @@ export async function observe<T>(port: string, adapter: string, observed: Observ
     if (observed.target !== undefined) span.setAttribute('pdvend.target', observed.target)
     const { duration, failures } = instrumentsOf(api)
     try {
-      const result = await run(span)
+      const result = await run()
       span.setAttribute('pdvend.outcome', 'ok')
       return result
     } catch (error) {

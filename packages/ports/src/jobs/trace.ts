@@ -1,6 +1,6 @@
 import type { Histogram } from '@opentelemetry/api'
 import type { Envelope } from '../envelope.js'
-import { openTelemetry } from '../observe.js'
+import { openTelemetry } from '../open-telemetry.js'
 import type { DriverJob, Settlement } from './driver.js'
 
 /** Attributes of the semantic conventions for messaging; the adapter stands for the system. */
