@@ -150,7 +150,8 @@ export interface PortRow {
 export interface OfficeView {
   readonly at: string
   readonly profile: string
-  readonly sales: SalesFigures
+  /** null where the profile's telemetry cannot be read back. */
+  readonly sales: SalesFigures | null
   readonly queue: QueueFigures
   readonly running: readonly RunningJobRow[]
   readonly dead: readonly DeadJobRow[]

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { injectable } from 'inversify'
 import { BlobStorage, JobQueue, PortError, type BlobSource } from '@pdvend/ports'
 import type { ImportReport, ImportState } from '../contracts/api.js'
@@ -24,19 +25,13 @@ export class Imports {
     private readonly jobs: JobQueue,
   ) {}
 
-  /** Stores the file, then enqueues its import; a second call with the same id changes nothing and gives false. */
-  async request(importId: string, fileName: string, csv: BlobSource): Promise<boolean> {
-    try {
-      await this.blobs.put(importFileKey(importId), csv, { contentType: 'text/csv', if: { create: true } })
-    } catch (error) {
-      if (PortError.is(error, 'PRECONDITION_FAILED', 'ALREADY_EXISTS')) return false
-      throw error
-    }
+  /** Stores the file and enqueues its import. Each step may be done again: asking twice with one id imports once. */
+  async request(importId: string, fileName: string, csv: BlobSource): Promise<void> {
+    await this.#putOnce(importFileKey(importId), csv, 'text/csv')
     const record: ImportRecord = { importId, fileName, at: new Date().toISOString() }
-    await this.write(record)
+    await this.#putOnce(importRecordKey(importId), JSON.stringify(record), 'application/json')
     const { id } = await this.jobs.enqueue(importCatalogue, { importId }, { dedupeKey: importId })
     await this.amend(importId, (current) => ({ ...current, jobId: id }))
-    return true
   }
 
   async read(importId: string): Promise<ImportRecord | undefined> {
@@ -79,7 +74,17 @@ export class Imports {
     return { importId, fileName, at, state, ...progress }
   }
 
-  private async write(record: ImportRecord): Promise<void> {
-    await this.blobs.put(importRecordKey(record.importId), JSON.stringify(record), { contentType: 'application/json' })
+  async #putOnce(key: string, source: BlobSource, contentType: string): Promise<void> {
+    try {
+      await this.blobs.put(key, source, { contentType, if: { create: true } })
+    } catch (error) {
+      if (!PortError.is(error, 'PRECONDITION_FAILED', 'ALREADY_EXISTS')) throw error
+    }
   }
+}
+
+/** Begins with the time, so that imports sort by it: `20261123-150000-k3v9x2ab`. */
+export function newImportId(now = new Date()): string {
+  const time = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)
+  return `${time}-${randomUUID().slice(0, 8)}`
 }

@@ -1,0 +1,55 @@
+import { injectable } from 'inversify'
+import { BlobStorage, discard, PortError, PushNotifications, Telemetry, type JobContext } from '@pdvend/ports'
+import type { ImportReport } from '../contracts/api.js'
+import { catalogueImported } from '../contracts/events.js'
+import type { ImportProgress } from '../contracts/jobs.js'
+import { catalogueChanged } from '../contracts/messages.js'
+import { readSupplierFile } from '../csv/supplier-file.js'
+import { Catalogue } from './catalogue.js'
+import { Imports } from './imports.js'
+import { importFileKey } from './keys.js'
+
+/** Largest supplier file in bytes: some 100,000 products. */
+export const MAX_CSV_BYTES = 8 * 1024 * 1024
+
+const SHOWN_PROBLEMS = 100
+
+/** The job `catalogue.import`. Run again after a crash it stores the same products and changes nothing twice. */
+@injectable()
+export class ImportCatalogue {
+  constructor(
+    private readonly blobs: BlobStorage,
+    private readonly catalogue: Catalogue,
+    private readonly imports: Imports,
+    private readonly push: PushNotifications,
+    private readonly telemetry: Telemetry,
+  ) {}
+
+  async run(importId: string, job: Pick<JobContext, 'progress' | 'signal'>): Promise<ImportReport> {
+    const started = Date.now()
+    const { offers, problems, rows } = await this.#file(importId)
+    await job.progress({ rows, stored: 0 } satisfies ImportProgress)
+    const { added, changed, unchanged } = await this.catalogue.store(offers, async (stored) => {
+      job.signal.throwIfAborted()
+      await job.progress({ rows, stored } satisfies ImportProgress)
+    })
+    const refused = rows - offers.length
+    const shown = problems.slice(0, SHOWN_PROBLEMS)
+    const report = { rows, added, changed, unchanged, refused, problems: shown, tookMs: Date.now() - started }
+    await this.imports.amend(importId, (record) => ({ ...record, report }))
+    if (added + changed > 0) await this.push.publish({ all: true }, catalogueChanged, { reason: 'import' }, { replaceKey: 'catalogue' })
+    this.telemetry.emit(catalogueImported, { importId, rows, changed: added + changed, refused }, { id: `import-${importId}` })
+    return report
+  }
+
+  async #file(importId: string) {
+    try {
+      await using reader = await this.blobs.get(importFileKey(importId))
+      return readSupplierFile(await reader.bytes({ maxBytes: MAX_CSV_BYTES }))
+    } catch (error) {
+      // What is wrong with the file stays wrong: no retry.
+      if (PortError.is(error, 'NOT_FOUND', 'TOO_LARGE')) throw discard(`the file of import ${importId}: ${error.message}`)
+      throw error
+    }
+  }
+}
