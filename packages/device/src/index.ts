@@ -1,1 +1,6 @@
-export {}
+export { connectDevice, type Device, type DeviceOptions, type OnOptions, type SendOptions } from './connect-device.js'
+export type { DeviceMessage } from './handlers.js'
+export type { Failure } from './inbox.js'
+export { indexedDbStore } from './indexed-db-store.js'
+export type { DeviceStatus } from './status.js'
+export { type DeviceStore, memoryStore } from './store.js'

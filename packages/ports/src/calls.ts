@@ -21,6 +21,8 @@ export interface PortOptions {
   readonly budget?: RetryBudget
   /** Source of jitter, 0 to 1. Default Math.random. */
   readonly random?: () => number
+  /** Learns of each try that failed, those that are tried again included: for health. Must not throw. */
+  readonly onFailure?: (error: PortError) => void
 }
 
 export interface CallSpec {
@@ -48,6 +50,7 @@ export class Calls {
   readonly #tryTimeoutMs: number | undefined
   readonly #retry: RetryPolicy
   readonly #budget: RetryBudget
+  readonly #onFailure: ((error: PortError) => void) | undefined
   #closed = false
 
   constructor(
@@ -62,6 +65,7 @@ export class Calls {
     this.#tryTimeoutMs = options.tryTimeoutMs
     this.#retry = { ...defaultRetry, ...options.retry }
     this.#budget = options.budget ?? new RetryBudget()
+    this.#onFailure = options.onFailure
   }
 
   get closed(): boolean {
@@ -115,6 +119,7 @@ export class Calls {
         return result
       } catch (cause) {
         const error = this.#place(cause, spec, tries)
+        this.#onFailure?.(error)
         const repeat = typeof spec.repeat === 'function' ? spec.repeat() : (spec.repeat ?? 'safe')
         if (options?.signal?.aborted || !mayRetry(error, repeat) || tries >= this.#retry.maxAttempts) throw error
         const waitMs = Math.max(backoffMs(this.#retry, tries, this.random), error.retryAfterMs ?? 0)

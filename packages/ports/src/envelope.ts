@@ -1,25 +1,9 @@
+import { encodeCloudEvent } from './cloud-event.js'
 import { currentContext, type RequestContext } from './context.js'
-import { PortError } from './errors.js'
-import { decodeJson, encodeJson } from './json.js'
 import { newId } from './id.js'
 import { traceContext } from './observe.js'
 
-/** CloudEvents 1.0 in JSON: what jobs, push messages and events are on every adapter, byte for byte. */
-export interface Envelope<Data = unknown> {
-  readonly id: string
-  /** Name of the definition, e.g. `receipt.issue`. */
-  readonly type: string
-  /** URI reference of the sender, e.g. `/pos/till`. */
-  readonly source: string
-  readonly time: Date
-  /** What it is about within the source: a job's key, a device. */
-  readonly subject?: string
-  readonly data: Data
-  readonly context?: RequestContext
-  readonly headers: Readonly<Record<string, string>>
-  readonly traceparent?: string
-  readonly tracestate?: string
-}
+export { decodeEnvelope, type Envelope } from './cloud-event.js'
 
 export interface EnvelopeInput {
   readonly id?: string
@@ -27,94 +11,24 @@ export interface EnvelopeInput {
   readonly source?: string
   readonly time?: Date
   readonly subject?: string
+  /** Anything that JSON can hold, or a Uint8Array. */
   readonly data: unknown
   readonly headers?: Readonly<Record<string, string>>
   /** Default: the current one. */
   readonly context?: RequestContext
 }
 
-/** CloudEvents extension names (lower case letters and digits) of the context's fields. */
-const EXTENSIONS = { transactionId: 'pdvtransactionid', accountId: 'pdvaccountid', component: 'pdvcomponent', caller: 'pdvcaller' } as const
-
-/** Makes an envelope's bytes. @throws INVALID_ARGUMENT for data that JSON cannot hold (BigInt, cycle, nested too deep) */
+/**
+ * Makes an envelope's bytes with the current context and trace.
+ * @throws INVALID_ARGUMENT for data that JSON cannot hold (BigInt, cycle, nested too deep)
+ */
 export function encodeEnvelope(input: EnvelopeInput): Uint8Array {
-  const context = input.context ?? currentContext()
-  const headers = Object.keys(input.headers ?? {}).length > 0 ? { pdvheaders: JSON.stringify(input.headers) } : {}
-  const extensions: Record<string, string> = {}
-  for (const [field, name] of Object.entries(EXTENSIONS)) {
-    const value = context?.[field as keyof RequestContext]
-    if (value !== undefined) extensions[name] = value
-  }
-  return encodeJson(
-    {
-      specversion: '1.0',
-      id: input.id ?? newId(),
-      type: input.type,
-      source: input.source ?? '/pdvend',
-      time: (input.time ?? new Date()).toISOString(),
-      ...(input.subject === undefined ? {} : { subject: input.subject }),
-      datacontenttype: 'application/json',
-      ...traceContext(),
-      ...extensions,
-      ...headers,
-      data: input.data,
-    },
-    `data of ${input.type}`,
-  )
-}
-
-/** Reads an envelope's bytes. @throws INVALID_ARGUMENT when they are not a CloudEvents 1.0 JSON object */
-export function decodeEnvelope(bytes: Uint8Array): Envelope {
-  const raw = decodeJson(bytes, 'envelope')
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) throw broken('it is not a JSON object')
-  const fields = raw as Readonly<Record<string, unknown>>
-  if (fields.specversion !== '1.0') throw broken('specversion is not "1.0"')
-  const text = (name: string): string | undefined => (typeof fields[name] === 'string' ? (fields[name] as string) : undefined)
-  const needed = (name: string): string => {
-    const value = text(name)
-    if (value === undefined || value === '') throw broken(`${name} is missing`)
-    return value
-  }
-  const time = new Date(needed('time'))
-  if (Number.isNaN(time.getTime())) throw broken('time is not an RFC 3339 date')
-  const context = contextOf(text)
-  return {
-    id: needed('id'),
-    type: needed('type'),
-    source: needed('source'),
-    time,
-    data: fields.data,
-    headers: headersOf(text('pdvheaders')),
-    ...optional('subject', text('subject')),
-    ...optional('traceparent', text('traceparent')),
-    ...optional('tracestate', text('tracestate')),
-    ...(context === undefined ? {} : { context }),
-  }
-}
-
-function contextOf(text: (name: string) => string | undefined): RequestContext | undefined {
-  const transactionId = text(EXTENSIONS.transactionId)
-  if (transactionId === undefined) return undefined
-  const { accountId, component, caller } = EXTENSIONS
-  return {
-    transactionId,
-    ...optional('accountId', text(accountId)),
-    ...optional('component', text(component)),
-    ...optional('caller', text(caller)),
-  }
-}
-
-function headersOf(raw: string | undefined): Readonly<Record<string, string>> {
-  if (raw === undefined) return {}
-  const parsed: unknown = decodeJson(new TextEncoder().encode(raw), 'envelope headers')
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw broken('pdvheaders is not a JSON object')
-  return Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, String(value)]))
-}
-
-function optional<Name extends string>(name: Name, value: string | undefined): { [K in Name]?: string } {
-  return value === undefined ? {} : ({ [name]: value } as { [K in Name]?: string })
-}
-
-function broken(why: string): PortError {
-  return new PortError('INVALID_ARGUMENT', { detail: `not a CloudEvents 1.0 envelope: ${why}` })
+  return encodeCloudEvent({
+    ...input,
+    id: input.id ?? newId(),
+    source: input.source ?? '/pdvend',
+    time: input.time ?? new Date(),
+    context: input.context ?? currentContext(),
+    trace: traceContext(),
+  })
 }

@@ -1,6 +1,7 @@
 import type { Driver, DriverCall } from '../driver.js'
 import type { PushJournal } from './journal.js'
-import type { DeviceConnection, Presence, PresenceEvent, Target } from './types.js'
+import type { PresenceFact } from './presence-table.js'
+import type { DeviceConnection, Presence, Target } from './types.js'
 
 /** What an adapter of this port can do. */
 export interface PushCapabilities {
@@ -16,7 +17,7 @@ export interface PushCapabilities {
 }
 
 export interface PushLimits {
-  /** Largest wire message in bytes. */
+  /** Largest wire message in bytes, header included. */
   readonly maxPayloadBytes: number
 }
 
@@ -26,27 +27,33 @@ export interface DriverInbound {
   readonly bytes: Uint8Array
 }
 
+/** Where what devices send arrives. A handler never rejects; the engine's acknowledgement waits for it where the engine can. */
+export interface InboundHandlers {
+  /** For any instance of the app: each message reaches one. */
+  shared(message: DriverInbound): Promise<void>
+  /** For this instance alone. */
+  own(message: DriverInbound): Promise<void>
+}
+
 /**
- * The adapter's side of push; apps use {@link PushNotifications}. It carries bytes between targets and devices and knows
- * topics, credentials and presence; the port owns the journal, receipts, requests, ttl and the envelope.
+ * The adapter's side of push; apps use {@link PushNotifications}. A dumb carrier: it brings bytes to targets and bytes
+ * from devices, and knows topics, credentials and presence. The port owns the journal, receipts, requests, ttl and the
+ * envelope. Names of devices and groups arrive valid. Calls may run concurrently. Do not retry.
  */
 export interface PushDriver extends Driver {
   readonly limits: PushLimits
   readonly capabilities?: PushCapabilities
   /** The journal that the adapter brings along, where it does. */
   readonly journal?: PushJournal
-  /** Resolves when the engine took the message (QoS 1). Order per target is kept. */
-  send(to: Target, bytes: Uint8Array, call: DriverCall & { readonly expiresAt?: number }): Promise<void>
-  /** What devices send. `shared` goes to one instance of the app; `own` is what is addressed to this instance. Acknowledged after the handler resolves. */
-  receive(
-    instance: string,
-    handlers: { shared(message: DriverInbound): Promise<void>; own(message: DriverInbound): Promise<void> },
-    call: DriverCall,
-  ): Promise<void>
+  /** Resolves when the engine took the message (QoS 1). Messages to one target, sent one after the other, keep their order. */
+  send(to: Target, bytes: Uint8Array, call: DriverCall): Promise<void>
+  /** Starts to deliver what devices send; resolves when the engine would deliver. `instance` names this instance of the app. Called once. */
+  receive(instance: string, handlers: InboundHandlers, call: DriverCall): Promise<void>
   presence(device: string, call: DriverCall): Promise<Presence>
-  /** Calls `listener` for each change until the returned function is called. */
-  watchPresence(listener: (event: PresenceEvent) => void): () => void
+  /** Tells what the engine says, doubled and out of order as it may be, until the returned function is called. */
+  watchPresence(listener: (fact: PresenceFact) => void): () => void
+  /** [P3] Devices of former groups get nothing of them once this has resolved. [P49] */
   issue(device: string, options: DriverCall & { readonly ttlMs: number; readonly groups: readonly string[] }): Promise<DeviceConnection>
-  /** Refuses the device's credentials from now on and disconnects it within two seconds. */
+  /** [P48] Refuses the device's credentials from now on and disconnects it within two seconds. */
   revoke(device: string, call: DriverCall): Promise<void>
 }

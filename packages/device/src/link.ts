@@ -1,0 +1,278 @@
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
+import { backoffMs, type Clock, type DeviceConnection, PortError, type RetryPolicy, sleep } from '@pdvend/ports/wire'
+import type { StatusLine } from './status.js'
+
+/** How the connection ended, or why there was none. */
+type End = 'lost' | 'refused' | 'renew' | 'takenOver' | 'closed'
+
+export interface LinkParts {
+  readonly clock: Clock
+  readonly random: () => number
+  readonly status: StatusLine
+  /** Wait before a new try: exponential, full jitter. */
+  readonly reconnect: RetryPolicy
+  /** `tcp` prefers mqtt:// and mqtts://, `ws` takes only ws:// and wss://. */
+  readonly transport: 'tcp' | 'ws'
+  connection(): Promise<DeviceConnection>
+  /** A new connection is in force. */
+  renewed(connection: DeviceConnection): void
+  /** Bytes from the app. */
+  received(bytes: Uint8Array): void
+  connected(): void
+  disconnected(): void
+}
+
+const CONNECT_TIMEOUT_MS = 10_000
+/** How long goodbye may take, in milliseconds. */
+const END_MS = 1_000
+/** A new connection is fetched when this part of the old one's life is over. */
+const RENEW_AT = 0.8
+
+/** One MQTT connection at a time, made again whenever it is lost, with credentials that are fetched again before they end. */
+export class Link {
+  #connection: DeviceConnection | undefined
+  #client: MqttClient | undefined
+  #end: ((end: End) => void) | undefined
+  #attempt = 0
+  /** Credentials that were fetched for this very try have been refused. */
+  #refusedFresh = 0
+  #fresh = false
+  #resume: (() => void) | undefined
+  readonly #ended = new AbortController()
+  #running: Promise<void> | undefined
+
+  constructor(private readonly parts: LinkParts) {}
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Sends at QoS 1; resolves when the broker has it. Rejects while there is no connection. */
+  async publish(to: string, bytes: Uint8Array): Promise<void> {
+    const client = this.#client
+    if (client === undefined || !client.connected || this.#connection === undefined)
+      throw new PortError('UNAVAILABLE', { operation: 'send', detail: 'the device is offline' })
+    await client.publishAsync(`${this.#connection.publish}/${to}`, bytes as Buffer, { qos: 1 })
+  }
+
+  /** The app has changed what this device may do: new topics at once, new credentials from the next connection on. */
+  async regrant(): Promise<void> {
+    const former = this.#connection
+    const client = this.#client
+    const next = await this.parts.connection()
+    if (client === undefined || client !== this.#client || former === undefined) return
+    this.#connection = next
+    this.parts.renewed(next)
+    const added = next.subscribe.filter((topic) => !former.subscribe.includes(topic))
+    const removed = former.subscribe.filter((topic) => !next.subscribe.includes(topic))
+    if (removed.length > 0) await client.unsubscribeAsync(removed)
+    if (added.length > 0) await client.subscribeAsync(added, { qos: 1 })
+  }
+
+  takenOver(): void {
+    this.#end?.('takenOver')
+  }
+
+  /** Connects now: ends a wait, or takes the device back from who took it over. */
+  resume(): void {
+    this.#resume?.()
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort(new Error('closed'))
+    this.#end?.('closed')
+    this.#resume?.()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#ended
+    while (!signal.aborted) {
+      const end = await this.#once()
+      if (signal.aborted) return
+      if (end === 'takenOver') await this.#waitForResume()
+      else if (end !== 'renew') await this.#wait()
+    }
+  }
+
+  /** From credentials to the end of the connection. */
+  async #once(): Promise<End> {
+    const { status } = this.parts
+    if (status.get() !== 'denied' && status.get() !== 'offline') status.set('connecting')
+    try {
+      const end = await this.#live(await this.#usable())
+      this.#settle(end)
+      return end
+    } catch (error) {
+      const denied = isDenial(error)
+      status.set(denied ? 'denied' : 'offline', asPortError(error, denied ? 'PERMISSION_DENIED' : 'UNAVAILABLE'))
+      return 'lost'
+    }
+  }
+
+  #settle(end: End): void {
+    const { status } = this.parts
+    if (end === 'renew') return
+    if (end === 'refused') {
+      this.#connection = undefined
+      this.#refusedFresh = this.#fresh ? this.#refusedFresh + 1 : 0
+      const reason = new PortError('UNAUTHENTICATED', {
+        operation: 'connect',
+        detail: 'the broker refused the credentials: they are expired or revoked',
+        retryable: true,
+      })
+      // Expired or revoked in the meantime: new ones may do, so only fresh ones that are refused mean that we may not.
+      status.set(this.#refusedFresh > 0 ? 'denied' : 'offline', reason)
+    } else if (end === 'takenOver')
+      status.set(
+        'takenOver',
+        new PortError('PRECONDITION_FAILED', { operation: 'connect', detail: 'another client has connected as this device' }),
+      )
+    else if (status.get() !== 'denied')
+      status.set('offline', new PortError('UNAVAILABLE', { operation: 'connect', detail: 'the connection was lost' }))
+  }
+
+  async #usable(): Promise<DeviceConnection> {
+    this.#fresh = this.#connection === undefined || Date.parse(this.#connection.expiresAt) <= this.parts.clock.now() || this.#attempt > 1
+    if (!this.#fresh) return this.#connection!
+    const connection = await this.parts.connection()
+    this.#connection = connection
+    this.parts.renewed(connection)
+    return connection
+  }
+
+  /** One connection, from CONNECT to its end. */
+  async #live(connection: DeviceConnection): Promise<End> {
+    const client = mqtt.connect(this.#url(connection), optionsOf(connection))
+    this.#client = client
+    const timer = { cancel: (): void => {} }
+    let up = false
+    const end = await new Promise<End>((resolve) => {
+      this.#end = resolve
+      client.on('error', (error) => resolve(isRefusal(error) ? 'refused' : 'lost'))
+      client.on('close', () => resolve('lost'))
+      client.on('disconnect', ({ reasonCode }) => resolve(reasonCode === 0x8e ? 'takenOver' : 'lost'))
+      client.on('message', (_topic, payload) => this.parts.received(payload))
+      client.on('connect', () => {
+        client.subscribeAsync([...connection.subscribe], { qos: 1 }).then(
+          (granted) => {
+            if (granted.some(({ qos }) => qos > 2)) return resolve('refused')
+            up = true
+            this.#attempt = 0
+            this.#refusedFresh = 0
+            timer.cancel = this.#renewInTime(connection)
+            this.parts.connected()
+          },
+          () => resolve('refused'),
+        )
+      })
+    })
+    this.#end = undefined
+    timer.cancel()
+    this.#client = undefined
+    if (up) this.parts.disconnected()
+    await goodbye(client, end)
+    if (!up && end !== 'refused') this.#attempt = Math.max(this.#attempt, 2)
+    return end
+  }
+
+  #renewInTime(connection: DeviceConnection): () => void {
+    const { clock } = this.parts
+    const stop = new AbortController()
+    const lifeMs = Date.parse(connection.expiresAt) - Date.parse(connection.issuedAt)
+    const renew = async (): Promise<void> => {
+      await sleep(clock, lifeMs * RENEW_AT, stop.signal)
+      for (let attempt = 1; !stop.signal.aborted; attempt++) {
+        try {
+          const next = await this.parts.connection()
+          if (stop.signal.aborted) return
+          this.#connection = next
+          this.parts.renewed(next)
+          return this.#end?.('renew')
+        } catch {
+          // The old one still holds for a while; when it ends, the loop tells why it cannot go on.
+          await sleep(
+            clock,
+            100 + backoffMs({ maxAttempts: Infinity, firstMs: 500, maxMs: 10_000 }, attempt, this.parts.random),
+            stop.signal,
+          )
+        }
+      }
+    }
+    renew().catch(() => {})
+    return () => stop.abort(new Error('stopped'))
+  }
+
+  #url({ urls }: DeviceConnection): string {
+    const ws = urls.filter((url) => /^wss?:/.test(url))
+    const tcp = urls.filter((url) => /^mqtts?:/.test(url))
+    const usable = this.parts.transport === 'ws' ? ws : [...tcp, ...ws]
+    const url = usable[this.#attempt % Math.max(usable.length, 1)]
+    if (url === undefined)
+      throw new PortError('CONFIG_INVALID', { operation: 'connect', detail: `the connection has no ${this.parts.transport} address` })
+    return url
+  }
+
+  async #wait(): Promise<void> {
+    this.#attempt += 1
+    const skip = new AbortController()
+    this.#resume = () => skip.abort(new Error('now'))
+    const slow = this.parts.status.get() === 'denied'
+    const policy = slow ? { ...this.parts.reconnect, firstMs: this.parts.reconnect.firstMs * 8 } : this.parts.reconnect
+    await sleep(
+      this.parts.clock,
+      backoffMs(policy, this.#attempt, this.parts.random),
+      AbortSignal.any([skip.signal, this.#ended.signal]),
+    ).catch(() => {})
+    this.#resume = undefined
+  }
+
+  /** [P59] No storm: who was taken over comes back only when told to. */
+  async #waitForResume(): Promise<void> {
+    await new Promise<void>((resolve) => (this.#resume = resolve))
+    this.#resume = undefined
+    this.#connection = undefined
+    if (!this.#ended.signal.aborted) this.parts.status.set('connecting')
+  }
+}
+
+function optionsOf({ clientId, username, password, protocolVersion, keepAliveSeconds }: DeviceConnection): IClientOptions {
+  return {
+    clientId,
+    username,
+    password,
+    protocolVersion,
+    keepalive: keepAliveSeconds,
+    clean: true,
+    reconnectPeriod: 0,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    resubscribe: false,
+    queueQoSZero: false,
+  }
+}
+
+async function goodbye(client: MqttClient, end: End): Promise<void> {
+  client.removeAllListeners('message')
+  client.on('error', () => {})
+  // Said politely only where the other side still listens.
+  const force = !(end === 'closed' || end === 'renew') || !client.connected
+  await Promise.race([client.endAsync(force).catch(() => {}), new Promise((resolve) => setTimeout(resolve, END_MS))])
+}
+
+/** CONNACK codes for bad credentials: 4 and 5 in MQTT 3.1.1, 0x86 and 0x87 in 5.0. */
+function isRefusal(error: unknown): boolean {
+  return [4, 5, 0x86, 0x87].includes((error as { code?: unknown }).code as number)
+}
+
+/** What the app's own endpoint says when it does not know this device: our codes, or a Response that was thrown. */
+function isDenial(error: unknown): boolean {
+  if (PortError.is(error, 'UNAUTHENTICATED', 'PERMISSION_DENIED')) return true
+  const { status } = (error ?? {}) as { status?: unknown }
+  return status === 401 || status === 403
+}
+
+function asPortError(error: unknown, code: 'PERMISSION_DENIED' | 'UNAVAILABLE'): PortError {
+  return PortError.is(error)
+    ? error
+    : new PortError(code, { operation: 'connect', detail: 'the connection could not be fetched', cause: error })
+}
