@@ -176,10 +176,15 @@ function validatorFailed({ env, doc }: Setting, error: unknown): { env: string; 
   }
 }
 
+/** What must not be shown: secrets, also under a misspelt name, and the passwords of addresses. */
 function secretValues(adapters: readonly AnyAdapter[], source: Environment): readonly string[] {
-  const variables = adapters.flatMap(({ config }) => Object.values(config).filter(({ secret }) => secret)).map(({ env }) => env)
-  const passwords = Object.values(source).flatMap((text) => /:\/\/[^\s/?#]*?:([^\s/?#]*)@/.exec(String(text))?.[1] ?? [])
-  return [...variables.flatMap((name) => source[name] ?? []), ...passwords]
+  const known = new Set(knownVariables(adapters))
+  const secrets = new Set(adapters.flatMap(({ config }) => Object.values(config).filter(({ secret }) => secret)).map(({ env }) => env))
+  return Object.entries(source).flatMap(([name, text]) => {
+    const meant = known.has(name) ? name : nearestName(name.toUpperCase(), known)
+    if (meant !== undefined && secrets.has(meant)) return [String(text)]
+    return /:\/\/[^\s/?#]*?:([^\s/?#]*)@/.exec(String(text))?.[1] ?? []
+  })
 }
 
 function cleaned({ variable, got, wants, nearest }: ConfigProblem, redact: Redactor): ConfigProblem {

@@ -1,0 +1,107 @@
+import { type AnyAdapter, type Clock, invalid, type Logger, type PortName, portNames, silentLogger, systemClock } from '@pdvend/ports'
+import { type Choices, type Environment, readEnvironment } from './environment.js'
+import type { PortSettings } from './port-classes.js'
+import { assertRequires, type CheckedRequires, type Profiles, type Requires } from './requires.js'
+import { run, type Running } from './running.js'
+import { openPorts } from './start.js'
+
+/** What an app is made of. */
+export interface AppOptions<P extends Profiles, R extends Requires> {
+  /** The homes that the app may run in, by the name that `PDVEND_PROFILE` takes: `{ aws, onprem, local }`. */
+  readonly profiles: P
+  /** Capabilities that it cannot do without. The compiler refuses one that any of the profiles has not got. */
+  readonly requires?: R & CheckedRequires<P, R>
+  /** Adapters beside those of the profiles, for `PDVEND_BLOB=<name>` and the like: any package's manifest will do. */
+  readonly adapters?: readonly AnyAdapter[]
+  /** Options of the port classes beside the environment's. */
+  readonly ports?: PortSettings
+  /** Default: says nothing. */
+  readonly log?: Logger
+  /** Signals that drain the app and then end the process by that signal; `[]` for none. Default SIGTERM and SIGINT. */
+  readonly signals?: readonly NodeJS.Signals[]
+  readonly clock?: Clock
+}
+
+/** An app that is not started yet. */
+export interface App<P extends Profiles = Profiles> {
+  readonly profiles: P
+  /** All adapters that the app knows: those of its profiles and those passed beside them. */
+  readonly adapters: readonly AnyAdapter[]
+  /**
+   * Reads the environment without opening anything: what would be started.
+   * @throws CONFIG_INVALID with every problem at once ({@link ConfigError})
+   */
+  check(env?: Environment): Promise<Chosen>
+  /**
+   * Reads the environment, opens the adapters that it asks for and puts their ports into a container.
+   * `env` defaults to `process.env`.
+   * @throws CONFIG_INVALID with every problem at once ({@link ConfigError}) | what an adapter's `open` throws; nothing stays open
+   */
+  start<const Port extends PortName = PortName>(env?: Environment, options?: StartOptions<Port>): Promise<Running<Port>>
+}
+
+/** What an environment asks for. */
+export interface Chosen {
+  readonly profile: string
+  /** The adapter of each port. */
+  readonly adapters: { readonly [Port in PortName]: AnyAdapter<Port> }
+}
+
+export interface StartOptions<Port extends PortName> {
+  /** Opens these ports alone, e.g. a worker that needs no broker: `['jobs', 'blob']`. Default: all four. */
+  readonly only?: readonly Port[]
+}
+
+/**
+ * Declares an app: its homes and what it needs of them. Nothing is read or loaded before `start`.
+ * @throws INVALID_ARGUMENT when adapters contradict each other or a required capability does not exist
+ */
+export function defineApp<const P extends Profiles, const R extends Requires = {}>(options: AppOptions<P, R>): App<P> {
+  const { profiles, ports = {}, log = silentLogger, signals = ['SIGTERM', 'SIGINT'], clock = systemClock } = options
+  const adapters = collectAdapters(profiles, options.adapters ?? [])
+  const requires: Requires = options.requires ?? {}
+  assertRequires(requires, adapters)
+  const choices: Choices = { profiles, requires, adapters }
+  return {
+    profiles,
+    adapters,
+    async check(env = process.env) {
+      const { profile, adapters: chosen } = await readEnvironment(choices, env)
+      return { profile, adapters: chosen }
+    },
+    async start<Port extends PortName>(env: Environment = process.env, { only }: StartOptions<Port> = {}) {
+      const plan = await readEnvironment(choices, env)
+      const opened = await openPorts(choices, plan, only ?? portNames, { clock, log, ports })
+      const running = run<Port>(plan, opened, signals, log)
+      log.info({ profile: plan.profile, ...running.adapters }, 'started')
+      return running
+    },
+  }
+}
+
+/** Every adapter once; one name for two adapters of a port would make the override ambiguous. */
+function collectAdapters(profiles: Profiles, beside: readonly AnyAdapter[]): readonly AnyAdapter[] {
+  const place = { adapter: 'container', operation: 'defineApp' }
+  if (Object.keys(profiles).length === 0) throw invalid('profiles', profiles, 'list at least one profile', place)
+  const all = new Set<AnyAdapter>()
+  for (const [name, profile] of Object.entries(profiles)) {
+    for (const port of portNames) {
+      const adapter = profile[port]
+      if (adapter?.port !== port) throw invalid(`profiles.${name}.${port}`, adapter, `give the manifest of an adapter of ${port}`, place)
+      all.add(adapter)
+    }
+  }
+  for (const [at, adapter] of beside.entries()) {
+    if (!portNames.includes(adapter?.port))
+      throw invalid(`adapters[${at}]`, adapter, 'give an adapter manifest, as defineAdapter returns it', place)
+    all.add(adapter)
+  }
+  const seen = new Map<string, AnyAdapter>()
+  for (const adapter of all) {
+    const id = `${adapter.port} ${adapter.name}`
+    if (seen.has(id))
+      throw invalid('adapters', id, 'two adapters of one port have this name: rename one, or remove the second copy of its package', place)
+    seen.set(id, adapter)
+  }
+  return [...all]
+}

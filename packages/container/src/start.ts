@@ -1,0 +1,110 @@
+import {
+  type AdapterDeps,
+  type AnyAdapter,
+  type Clock,
+  type Driver,
+  type Logger,
+  PortError,
+  type PortName,
+  portNames,
+  type PortTypes,
+} from '@pdvend/ports'
+import { ClosingStack, within } from './closing.js'
+import { openFailure } from './driver-failure.js'
+import { capabilityProblems, type Choices, overrideVariable, type Plan } from './environment.js'
+import { HealthWatch } from './health.js'
+import { type GivenOptions, portClasses, type PortInstances, type PortSettings, telemetryCloseMs } from './port-classes.js'
+import { configError, type ConfigProblem } from './problems.js'
+
+export interface StartDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly ports: PortSettings
+}
+
+/** Open ports, what closes them and what watches over them. */
+export interface OpenPorts {
+  readonly instances: Partial<PortInstances>
+  readonly watch: HealthWatch
+  readonly stack: ClosingStack
+}
+
+/**
+ * Opens the plan's adapters of the ports in `only`, in the order of `portNames`, within the time for starting. When one fails, or engines turn
+ * out to lack required capabilities, what had been opened is closed again.
+ * @throws CONFIG_INVALID | DEADLINE_EXCEEDED | what the adapter's `open` throws
+ */
+export async function openPorts(choices: Choices, plan: Plan, only: readonly PortName[], deps: StartDeps): Promise<OpenPorts> {
+  const stack = new ClosingStack(deps.log)
+  const watch = new HealthWatch(plan.redact)
+  const instances: Partial<Record<PortName, PortInstances[PortName]>> = {}
+  const gaps: ConfigProblem[] = []
+  const end = performance.now() + plan.own.startMs
+  try {
+    for (const port of portNames.filter((name) => only.includes(name))) {
+      const adapter = plan.adapters[port]
+      const driver = await openDriver(plan, port, Math.max(1, end - performance.now()), deps)
+      watch.add(port, adapter.name, driver)
+      instances[port] = openPort(port, driver, plan, deps, watch, stack)
+      gaps.push(...capabilityProblems(choices, adapter, driver.capabilities ?? adapter.capabilities, plan.profile, plan.source))
+      deps.log.debug({ port, adapter: adapter.name }, 'opened')
+    }
+    if (gaps.length > 0) throw configError(gaps)
+    return { instances: instances as Partial<PortInstances>, watch, stack }
+  } catch (error) {
+    await stack.close(plan.own.drainMs).catch((failure: unknown) => {
+      const failed = failure instanceof AggregateError ? failure.errors.map(String) : [String(failure)]
+      deps.log.error({ failed: failed.map(plan.redact.text) }, 'what had been opened did not close well')
+    })
+    throw error
+  }
+}
+
+async function openDriver<Port extends PortName>(
+  plan: Plan,
+  port: Port,
+  leftMs: number,
+  { clock, log }: StartDeps,
+): Promise<PortTypes[Port]['driver']> {
+  const adapter: AnyAdapter<Port> = plan.adapters[port]
+  const abort = new AbortController()
+  const late = `${overrideVariable(port)}: adapter ${adapter.name} did not open in time; is its engine up? PDVEND_START_MS is ${plan.own.startMs}`
+  const given: AdapterDeps = { clock, log, signal: abort.signal }
+  const opening = (async () => adapter.open(plan.settings[port] as never, given))()
+  try {
+    return await within(leftMs, late, () => opening)
+  } catch (error) {
+    abort.abort(error)
+    // One that opens after all must not stay open.
+    void opening.then(
+      (driver) => driver.close(),
+      () => {},
+    )
+    throw openFailure(adapter, error, plan.redact)
+  }
+}
+
+/** Puts the app's class over a driver; from here on the stack closes both. */
+function openPort<Port extends PortName>(
+  port: Port,
+  driver: PortTypes[Port]['driver'],
+  plan: Plan,
+  { clock, log, ports }: StartDeps,
+  watch: HealthWatch,
+  stack: ClosingStack,
+): PortInstances[Port] {
+  const { name, capabilities } = plan.adapters[port]
+  const closer = { close: (_budgetMs: number): Promise<unknown> => (driver as Driver).close() }
+  stack.add(name, (budgetMs) => closer.close(budgetMs))
+  const options: GivenOptions<Port> = {
+    ...{ clock, log, timeoutMs: plan.own.timeoutMs },
+    ...ports[port],
+    ...(port === 'telemetry' ? { closeMs: telemetryCloseMs(plan.own.drainMs) } : {}),
+    adapter: name,
+    capabilities: (driver as { capabilities?: PortTypes[Port]['capabilities'] }).capabilities ?? capabilities,
+    onFailure: (error: PortError) => watch.failed(port, error),
+  }
+  const instance = portClasses[port].create(driver, options)
+  closer.close = (budgetMs) => portClasses[port].close(instance, budgetMs)
+  return instance
+}
