@@ -19,7 +19,7 @@ import {
   type SourceFile,
   type Workspace,
 } from './architecture/import-graph.js'
-import { BANNED_FOLDERS, BROWSER_ENTRIES, isAdapter, MAX_LINES, ruleOf, vendorAllowed } from './architecture/rules.js'
+import { BANNED_FOLDERS, BROWSER_ENTRIES, isAdapter, MAX_LINES, MOUNTED_ENTRIES, ruleOf, vendorAllowed } from './architecture/rules.js'
 
 const workspaces = readWorkspaces()
 const packages = workspaces.filter(({ path }) => path.startsWith('packages/'))
@@ -114,11 +114,15 @@ describe('dependencies point inward', () => {
     ).toEqual([])
   })
 
-  test("inversify stays in the container and in an app's composition root", () => {
+  test("inversify stays in the container and in an app's composition root; a use case may only be marked injectable", () => {
     const allowed = /^(packages\/container\/src\/|examples\/[^/]+\/src\/(main|composition|container)(\.ts|\/))/
-    expect(offences(files, (file, specifier) => /^(inversify|reflect-metadata)(\/|$)/.test(specifier) && !allowed.test(file.path))).toEqual(
-      [],
-    )
+    const marks = /^import \{ inject(able)?(, inject(able)?)? \} from 'inversify'$/m
+    expect(
+      offences(files, ({ path }, specifier) => {
+        if (!/^(inversify|reflect-metadata)(\/|$)/.test(specifier) || allowed.test(path)) return false
+        return !(/^examples\/[^/]+\/src\/use-cases\//.test(path) && marks.test(readFileSync(join(root, path), 'utf8')))
+      }),
+    ).toEqual([])
   })
 
   test("only an app's main imports an adapter", () => {
@@ -141,6 +145,7 @@ describe('manifests load no vendor module', () => {
   const entries = packages
     .filter(({ manifest }) => isAdapter(manifest.name))
     .flatMap((workspace) => entriesOf(workspace).map((file) => [fromRoot(file), file, workspace.manifest.name] as const))
+    .filter(([path]) => !MOUNTED_ENTRIES.includes(path))
 
   test.each(entries)('%s', (_path, file, name) => {
     const vendors = loadedPackages(file).filter((loaded) => loaded !== 'zod' && !loaded.startsWith('@pdvend/'))

@@ -22,6 +22,7 @@ const RULES: Readonly<Record<string, PackageRule>> = {
     imports: ['@pdvend/ports'],
     vendors: {
       zod: ANYWHERE,
+      '@fastify/busboy': /^packages\/local\/src\/blob-handler\//,
       libsql: /^packages\/local\/src\/sqlite\//,
       aedes: /^packages\/local\/src\/push\/(?!index\.ts)/,
       mqtt: /^packages\/local\/src\/push\/(?!index\.ts)/,
@@ -50,6 +51,9 @@ export function vendorAllowed(packageName: string, vendor: string, file: string)
 export function isAdapter(packageName: string): boolean {
   return packageName === '@pdvend/local' || /^@pdvend\/(aws|oss)-/.test(packageName)
 }
+
+/** Entries of an adapter package that are no manifest: code that an app mounts, with what it needs. */
+export const MOUNTED_ENTRIES = ['packages/local/dist/blob-handler/index.js']
 
 /** Entries that a browser loads. */
 export const BROWSER_ENTRIES = ['packages/ports/src/define.ts', 'packages/ports/src/push/wire.ts', 'packages/device/src/index.ts']
