@@ -54,7 +54,9 @@ export class Receipts {
     waiter.receivedAt ??= now
     if (receipt.state === 'received' && waiter.until === 'handled') return
     this.#waiters.delete(key)
-    waiter.resolve({ receivedAt: waiter.receivedAt, ...(receipt.state === 'received' ? {} : { settledAt: now }), last: receipt })
+    const { state, error } = receipt
+    const last = { state, ...(error === undefined ? {} : { error }) }
+    waiter.resolve({ receivedAt: waiter.receivedAt, ...(state === 'received' ? {} : { settledAt: now }), last })
   }
 
   close(error: PortError): void {
