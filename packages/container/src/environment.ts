@@ -84,7 +84,7 @@ function snapshot(env: Environment): Environment {
 
 function unknownVariables(adapters: readonly AnyAdapter[], source: Environment): readonly ConfigProblem[] {
   const known = new Set(knownVariables(adapters))
-  const names = Object.keys(source).filter((name) => !known.has(name) && !/^PDVEND_TEST_/.test(name))
+  const names = Object.keys(source).filter((name) => !known.has(name) && !name.startsWith('PDVEND_TEST_'))
   return names.map((name) => {
     const got = holds(source[name])
     const reserved = reservedVariables.get(name)

@@ -4,7 +4,7 @@ import {
   type Clock,
   type Driver,
   type Logger,
-  PortError,
+  type PortError,
   type PortName,
   portNames,
   type PortTypes,

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js'
-import { PortError } from '../errors.js'
+import type { PortError } from '../errors.js'
 import type { DeviceOutcome } from './types.js'
 
 /** What a device said about a message, as it came in. */

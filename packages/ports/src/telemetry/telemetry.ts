@@ -11,7 +11,7 @@ import { type EventFields, envelopeText, unfit, utf8Bytes } from './encode.js'
 import { Flushes } from './flushes.js'
 import { MemorySpool } from './memory-spool.js'
 import { reasonOf, Shipper } from './shipper.js'
-import type { EventRecord, EventSpool, Settled } from './spool.js'
+import type { EventSpool, Settled } from './spool.js'
 import type { DeadEvent, EmitOptions, EventReceipt, FlushReport, Ledger, ReplayOptions, TelemetryOptions } from './types.js'
 
 const NOTHING: TelemetryCapabilities = { orderedByKey: false, exactlyOnce: false, query: false }
@@ -82,7 +82,7 @@ export class Telemetry implements AsyncDisposable {
    */
   emit<S extends StandardSchema>(event: EventDefinition<S>, data: InputOf<S>, o: EmitOptions = {}): void {
     try {
-      this.#take(event, data, o)
+      void this.#take(event, data, o)
     } catch (error) {
       this.#bury(newId(), typeof event?.name === 'string' ? event.name : 'unknown', undefined, undefined, reasonOf(error))
     }
