@@ -48,7 +48,7 @@ export function installIn(folder: string, tarballs: readonly Tarball[]): void {
   npm(['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], folder)
 }
 
-export function npm(args: readonly string[], cwd: string): string {
+function npm(args: readonly string[], cwd: string): string {
   const windows = process.platform === 'win32'
   return execFileSync(windows ? 'npm.cmd' : 'npm', args, {
     cwd,

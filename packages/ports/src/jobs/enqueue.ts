@@ -24,7 +24,7 @@ export interface PreparedJob {
 export interface PrepareWith {
   readonly now: number
   /** Refuses what the adapter has not got. */
-  require(capability: keyof JobCapabilities): void
+  needs(capability: keyof JobCapabilities): void
 }
 
 const MAX_KEY = 128
@@ -43,19 +43,19 @@ export async function prepare<S extends StandardSchema>(
   job: JobDefinition<S>,
   input: InputOf<S>,
   options: EnqueueOptions,
-  { now, require }: PrepareWith,
+  { now, needs }: PrepareWith,
 ): Promise<PreparedJob> {
   if (typeof job !== 'object' || job === null || typeof job.name !== 'string' || typeof job.input?.['~standard']?.validate !== 'function')
     throw invalid('job', job, 'give what defineJob(name, { input }) returned')
   const dueAt = dueTime(options, now)
-  if (dueAt > now) require('delay')
+  if (dueAt > now) needs('delay')
   const priority = checkedPriority(options.priority)
-  if (priority !== 0) require('priority')
+  if (priority !== 0) needs('priority')
   const dedupe = checkedDedupe(options)
-  if (dedupe !== undefined) require('dedupe')
+  if (dedupe !== undefined) needs('dedupe')
   const headers = checkedHeaders(options.headers)
   if (options.key !== undefined) checkedKey('key', options.key)
-  if (options.key !== undefined || job.key !== undefined) require('fifo')
+  if (options.key !== undefined || job.key !== undefined) needs('fifo')
 
   const data = decodeJson(encodeJson(input, `input of job ${job.name}`), `input of job ${job.name}`)
   const output = await validated(job, data)

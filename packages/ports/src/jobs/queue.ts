@@ -198,7 +198,7 @@ export class JobQueue implements AsyncDisposable {
     const { clock } = this.#calls
     return prepare(job, input, options, {
       now: clock.now(),
-      require: (capability) => this.#calls.require(this.capabilities, capability, 'enqueue'),
+      needs: (capability) => this.#calls.require(this.capabilities, capability, 'enqueue'),
     })
   }
 
