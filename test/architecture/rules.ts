@@ -52,8 +52,8 @@ export function isAdapter(packageName: string): boolean {
   return packageName === '@pdvend/local' || /^@pdvend\/(aws|oss)-/.test(packageName)
 }
 
-/** Entries of an adapter package that are no manifest: code that an app mounts, with what it needs. */
-export const MOUNTED_ENTRIES = ['packages/local/dist/blob-handler/index.js']
+/** Entries of an adapter package that are no manifest: what an app mounts or opens by itself, with what it needs. */
+export const MOUNTED_ENTRIES = ['packages/local/dist/blob-handler/index.js', 'packages/local/dist/push-journal/index.js']
 
 /** Entries that a browser loads. */
 export const BROWSER_ENTRIES = ['packages/ports/src/define.ts', 'packages/ports/src/push/wire.ts', 'packages/device/src/index.ts']

@@ -199,7 +199,7 @@ describe('the disk spool', () => {
     const spool = await opened({ segmentBytes: 4_096 })
     for (let n = 0; n < 50; n++) spool.append(record(n, 500))
     await spool.synced()
-    const path = (await filesIn('.seg')).sort()[2]!
+    const path = [...(await filesIn('.seg'))].sort()[2]!
     const bytes = await readFile(path)
     bytes[FILE_HEADER + 700]! ^= 4
     await writeFile(path, bytes)
@@ -256,7 +256,7 @@ describe('the disk spool', () => {
           expect(spool.readyEvents).toBe(model.pending.size - model.taken.length)
         }
         spool.release(model.taken)
-        expect((await drain(spool)).sort()).toEqual([...model.pending].sort())
+        expect([...(await drain(spool))].sort()).toEqual([...model.pending].sort())
         await spool.close()
       }),
       { numRuns: 60 },
