@@ -1,1 +1,2 @@
-export {}
+export { EXIT, type Io } from './io.js'
+export { main } from './program.js'

@@ -108,7 +108,7 @@ export function knownVariables(adapters: readonly AnyAdapter[]): readonly string
 
 /** A misspelt name may hold a secret, so only the length is told. */
 function holds(text: string | undefined): string {
-  return typeof text === 'string' ? (text === '' ? 'an empty value' : `a value of ${text.length} characters`) : shapeOf(text)
+  return typeof text === 'string' ? (text === '' ? 'an empty value' : `a value of length ${text.length}`) : shapeOf(text)
 }
 
 function chooseProfile(

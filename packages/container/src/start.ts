@@ -8,11 +8,13 @@ import {
   type PortName,
   portNames,
   type PortTypes,
+  type TelemetryOptions,
 } from '@pdvend/ports'
 import { ClosingStack, within } from './closing.js'
 import { openFailure } from './driver-failure.js'
 import { capabilityProblems, type Choices, overrideVariable, type Plan } from './environment.js'
 import { HealthWatch } from './health.js'
+import { spoolDirectory } from './own-settings.js'
 import { type GivenOptions, portClasses, type PortInstances, type PortSettings, telemetryCloseMs } from './port-classes.js'
 import { configError, type ConfigProblem } from './problems.js'
 
@@ -45,7 +47,7 @@ export async function openPorts(choices: Choices, plan: Plan, only: readonly Por
       const adapter = plan.adapters[port]
       const driver = await openDriver(plan, port, Math.max(1, end - performance.now()), deps)
       watch.add(port, adapter.name, driver)
-      instances[port] = openPort(port, driver, plan, deps, watch, stack)
+      instances[port] = await openPort(port, driver, plan, deps, watch, stack)
       gaps.push(...capabilityProblems(choices, adapter, driver.capabilities ?? adapter.capabilities, plan.profile, plan.source))
       deps.log.debug({ port, adapter: adapter.name }, 'opened')
     }
@@ -85,21 +87,21 @@ async function openDriver<Port extends PortName>(
 }
 
 /** Puts the app's class over a driver; from here on the stack closes both. */
-function openPort<Port extends PortName>(
+async function openPort<Port extends PortName>(
   port: Port,
   driver: PortTypes[Port]['driver'],
   plan: Plan,
   { clock, log, ports }: StartDeps,
   watch: HealthWatch,
   stack: ClosingStack,
-): PortInstances[Port] {
+): Promise<PortInstances[Port]> {
   const { name, capabilities } = plan.adapters[port]
   const closer = { close: (_budgetMs: number): Promise<unknown> => (driver as Driver).close() }
   stack.add(name, (budgetMs) => closer.close(budgetMs))
   const options: GivenOptions<Port> = {
     ...{ clock, log, timeoutMs: plan.own.timeoutMs },
     ...ports[port],
-    ...(port === 'telemetry' ? { closeMs: telemetryCloseMs(plan.own.drainMs) } : {}),
+    ...(port === 'telemetry' ? await spooled(plan, clock, log) : {}),
     adapter: name,
     capabilities: (driver as { capabilities?: PortTypes[Port]['capabilities'] }).capabilities ?? capabilities,
     onFailure: (error: PortError) => watch.failed(port, error),
@@ -107,4 +109,12 @@ function openPort<Port extends PortName>(
   const instance = portClasses[port].create(driver, options)
   closer.close = (budgetMs) => portClasses[port].close(instance, budgetMs)
   return instance
+}
+
+/** Where events wait on disk, and how long the last of them may take to leave when the app closes. */
+async function spooled({ own, source }: Plan, clock: Clock, log: Logger): Promise<Pick<TelemetryOptions, 'spool' | 'closeMs'>> {
+  const { openSpool } = await import('@pdvend/spool')
+  const directory = spoolDirectory(own, source)
+  const spool = await openSpool({ directory, maxBytes: own.spoolMaxBytes, policy: own.spoolPolicy, log, now: () => clock.now() })
+  return { spool, closeMs: telemetryCloseMs(own.drainMs) }
 }

@@ -2,7 +2,10 @@ import { expect, test } from '@jest/globals'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { defineApp, isConfigError } from '../src/index.js'
+import { useOwnDirectory } from './own-directory.js'
 import { testProfile } from './test-adapters.js'
+
+useOwnDirectory()
 
 const canary = 'kN4r13nv0gel'
 const profile = testProfile([], {

@@ -1,7 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
 import { env } from '@pdvend/ports'
 import { type ConfigError, type ConfigProblem, defineApp, isConfigError } from '../src/index.js'
+import { useOwnDirectory } from './own-directory.js'
 import { outsider, testProfile } from './test-adapters.js'
+
+useOwnDirectory()
 
 const local = testProfile([], {}, 'local')
 const onprem = testProfile([], {}, 'onprem')
@@ -92,7 +95,7 @@ describe('unknown variables', () => {
     expect({ variable, nearest, got }).toEqual({
       variable: 'PDVEND_BLOB_BUKCET',
       nearest: 'PDVEND_BLOB_BUCKET',
-      got: 'a value of 9 characters',
+      got: 'a value of length 9',
     })
   })
 
@@ -149,7 +152,7 @@ describe('settings', () => {
     ])
     expect(error.message.split('\n')).toHaveLength(6)
     expect(error.message).toContain(
-      'PDVEND_PROFIL: got a value of 6 characters; wants a variable that the app or one of its adapters knows; did you mean PDVEND_PROFILE?',
+      'PDVEND_PROFIL: got a value of length 6; wants a variable that the app or one of its adapters knows; did you mean PDVEND_PROFILE?',
     )
   })
 

@@ -1,7 +1,10 @@
 import { expect, test } from '@jest/globals'
 import { BlobStorage, PortError } from '@pdvend/ports'
 import { defineApp } from '../src/index.js'
+import { useOwnDirectory } from './own-directory.js'
 import { testProfile } from './test-adapters.js'
+
+useOwnDirectory()
 
 const secretKey = 'kN4r13nv0gel'
 

@@ -2,7 +2,10 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { BlobStorage, JobQueue, PushNotifications, Telemetry } from '@pdvend/ports'
 import { Container, inject, injectable } from 'inversify'
 import { defineApp, type Running } from '../src/index.js'
+import { useOwnDirectory } from './own-directory.js'
 import { testProfile } from './test-adapters.js'
+
+useOwnDirectory()
 
 @injectable()
 class ByMetadata {

@@ -1,7 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
 import { PortError } from '@pdvend/ports'
 import { defineApp, isConfigError } from '../src/index.js'
+import { useOwnDirectory } from './own-directory.js'
 import { type Behaviour, type Journal, testProfile } from './test-adapters.js'
+
+useOwnDirectory()
 
 type Behaviours = Parameters<typeof testProfile>[1]
 

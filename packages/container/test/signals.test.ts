@@ -2,6 +2,9 @@ import { expect, test } from '@jest/globals'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { useOwnDirectory } from './own-directory.js'
+
+useOwnDirectory()
 
 /** Starts the child, waits until its ports are open, does `act`, and gives what it printed and how it ended. */
 async function drained(

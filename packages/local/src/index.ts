@@ -1,4 +1,6 @@
 export { localBlob } from './blob/index.js'
+export { localJobs } from './jobs/index.js'
+export { local } from './profile.js'
 export { localPush } from './push/index.js'
 export { localTelemetry } from './telemetry/index.js'
 export { noopTelemetry } from './telemetry-noop/index.js'

@@ -1,0 +1,60 @@
+import { createRequire } from 'node:module'
+import { isAbsolute, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type App, defineApp } from '@pdvend/container'
+import { local, noopTelemetry, stdoutTelemetry } from '@pdvend/local'
+import { type AnyAdapter, portNames } from '@pdvend/ports'
+import { Failure, type Io } from './io.js'
+
+/** An adapter and the module that exports it as `manifest`, for cases that start other processes. */
+export interface KnownAdapter {
+  readonly adapter: AnyAdapter
+  readonly module: string
+}
+
+const ours: readonly { readonly adapter: AnyAdapter; readonly entry: string }[] = [
+  { adapter: local.blob, entry: '@pdvend/local/blob' },
+  { adapter: local.jobs, entry: '@pdvend/local/jobs' },
+  { adapter: local.push, entry: '@pdvend/local/push' },
+  { adapter: local.telemetry, entry: '@pdvend/local/telemetry' },
+  { adapter: stdoutTelemetry, entry: '@pdvend/local/telemetry/stdout' },
+  { adapter: noopTelemetry, entry: '@pdvend/local/telemetry/noop' },
+]
+
+/** The adapters that the command line brings and those of `modules`: files, or packages that the working directory has. */
+export async function knownAdapters(io: Io, modules: readonly string[]): Promise<readonly KnownAdapter[]> {
+  const own = ours.map(({ adapter, entry }) => ({ adapter, module: import.meta.resolve(entry) }))
+  return [...own, ...(await Promise.all(modules.map((name) => loadModule(io, name))))]
+}
+
+/** The app that the commands work on: every profile that this version has, and the adapters of `modules`. */
+export async function knownApp(io: Io, modules: readonly string[]): Promise<App> {
+  const known = await knownAdapters(io, modules)
+  return defineApp({ profiles: { local }, adapters: known.map(({ adapter }) => adapter), signals: [] })
+}
+
+async function loadModule(io: Io, name: string): Promise<KnownAdapter> {
+  const module = locate(io, name)
+  const loaded = (await import(module).catch((cause: unknown) => {
+    throw new Failure(`--module ${name} did not load: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  })) as { manifest?: unknown; default?: unknown }
+  const adapter = [loaded.manifest, loaded.default].find(isAdapter)
+  if (adapter === undefined)
+    throw new Failure(`--module ${name} exports no adapter: export one as \`manifest\`, as defineAdapter returns it`)
+  return { adapter, module }
+}
+
+function locate(io: Io, name: string): string {
+  if (name.startsWith('file:')) return name
+  if (name.startsWith('.') || isAbsolute(name)) return pathToFileURL(resolve(io.cwd, name)).href
+  try {
+    return pathToFileURL(createRequire(join(io.cwd, 'package.json')).resolve(name)).href
+  } catch (cause) {
+    throw new Failure(`--module ${name} was not found; for a file write ./${name}, for a package install it in ${io.cwd}`, { cause })
+  }
+}
+
+function isAdapter(value: unknown): value is AnyAdapter {
+  const { port, name, config, open } = (typeof value === 'object' && value !== null ? value : {}) as Partial<AnyAdapter>
+  return portNames.includes(port!) && typeof name === 'string' && typeof config === 'object' && typeof open === 'function'
+}

@@ -1,0 +1,66 @@
+import type { App, Environment } from '@pdvend/container'
+import { PortError, type PortName, portNames } from '@pdvend/ports'
+import type { Command } from 'commander'
+import { knownApp } from '../adapters.js'
+import { EXIT, say, sayJson, sayTable } from '../io.js'
+import type { Setup } from '../program.js'
+import { roundTrips } from '../round-trips.js'
+
+/** What the doctor found about one port. */
+interface Finding {
+  readonly port: PortName
+  readonly adapter: string
+  readonly status: 'up' | 'degraded' | 'down'
+  readonly latencyMs?: number
+  /** What was tried through the port, or why not. */
+  readonly roundTrip?: string
+  readonly error?: string
+}
+
+interface DoctorFlags {
+  readonly ping?: boolean
+  readonly json?: boolean
+}
+
+export function addDoctor(program: Command, { io, modules, action }: Setup): void {
+  program
+    .command('doctor')
+    .description('checks the configuration, opens each adapter and makes a round trip through each port')
+    .option('--ping', 'only asks each engine for a sign of life: writes nothing')
+    .option('--json', 'as JSON')
+    .action(
+      action(async ({ ping, json }: DoctorFlags) => {
+        const app = await knownApp(io, modules())
+        const { profile, adapters } = await app.check(io.env)
+        const findings: Finding[] = []
+        for (const port of portNames) findings.push(await examine(app, io.env, port, adapters[port].name, ping === true))
+        if (json) sayJson(io, { profile, ports: findings })
+        else {
+          say(io, `profile ${profile}`)
+          const rows = findings.map(({ port, adapter, status, latencyMs, roundTrip }) => [
+            port,
+            adapter,
+            status,
+            latencyMs === undefined ? '-' : `${latencyMs} ms`,
+            roundTrip ?? '-',
+          ])
+          sayTable(io, [['PORT', 'ADAPTER', 'STATUS', 'LATENCY', 'ROUND TRIP'], ...rows])
+          for (const { port, error } of findings) if (error !== undefined) say(io, `\n${port}: ${error}`)
+        }
+        return findings.every(({ status }) => status === 'up') ? EXIT.ok : EXIT.failed
+      }),
+    )
+}
+
+/** Opens one port alone, so that one that fails hides nothing of the others. */
+async function examine(app: App, env: Environment, port: PortName, adapter: string, pingOnly: boolean): Promise<Finding> {
+  try {
+    await using running = await app.start(env, { only: [port] })
+    const { status, latencyMs, lastError } = (await running.health()).ports[port]
+    const found = { port, adapter, status, latencyMs, ...(lastError === undefined ? {} : { error: lastError.message }) }
+    if (pingOnly || status === 'down') return found
+    return { ...found, roundTrip: await roundTrips[port](running.container) }
+  } catch (error) {
+    return { port, adapter, status: 'down', error: PortError.is(error) ? error.message : String(error) }
+  }
+}
