@@ -14,7 +14,7 @@ async function drained(
   const script = fileURLToPath(new URL('./children/drain.mjs', import.meta.url))
   const child = fork(script, args, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], execArgv: [] })
   let output = ''
-  const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+  const exited = once(child, 'exit') as Promise<[number | null, string | null]>
   child.stdout!.setEncoding('utf8').on('data', (text: string) => (output += text))
   const printed = async (line: string): Promise<void> => {
     while (!output.includes(line)) await once(child.stdout!, 'data')
