@@ -1,1 +1,88 @@
-export {}
+import { readFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { defineApp, isConfigError, type Running } from '@pdvend/container'
+import { local } from '@pdvend/local'
+import { createBlobHandler } from '@pdvend/local/blob-handler'
+import { BlobStorage, PortError } from '@pdvend/ports'
+import { departmentPicture } from './contracts/api.js'
+import { buildServer, type ServerOptions } from './http/server.js'
+import { jsonLog } from './json-log.js'
+import { bindShop, shopOf, startBackground } from './shop-container.js'
+import { Ports } from './use-cases/back-office.js'
+import { Devices } from './use-cases/devices.js'
+import { OpenShop } from './use-cases/open-shop.js'
+
+/** The only place that knows adapters. Another home is one more import and one more name in `profiles`. */
+const app = defineApp({
+  profiles: { local },
+  requires: {
+    blob: ['conditionalWrites', 'signedUrls', 'signedPost'],
+    jobs: ['fifo', 'dedupe', 'lookup'],
+    push: ['journal', 'presence', 'credentials'],
+  },
+  log: jsonLog,
+})
+
+/** Where this server answers the embedded store's signed URLs; an address of its own wins. */
+const env = { PDVEND_BLOB_URL: '/blobs', ...process.env }
+
+const demoCatalogue = new URL('../data/catalog.csv', import.meta.url)
+
+async function main(): Promise<void> {
+  const running = await app.start(env)
+  try {
+    await open(running)
+  } catch (error) {
+    await running.close()
+    throw error
+  }
+}
+
+async function open(running: Running): Promise<void> {
+  const { container } = running
+  const ports: Ports = {
+    profile: running.profile,
+    async health() {
+      const { ports: found } = await running.health()
+      return Object.entries(found).map(([port, { status, adapter, latencyMs, lastError }]) => ({
+        port,
+        adapter,
+        state: status,
+        latencyMs,
+        ...(lastError === undefined ? {} : { lastError: lastError.code }),
+      }))
+    },
+  }
+  bindShop(container, ports)
+  const shop = shopOf(container)
+  startBackground(container)
+  await container.get(OpenShop).run(() => readFile(demoCatalogue))
+
+  const devices = container.get(Devices)
+  devices.follow().catch((error: unknown) => jsonLog.error({ error: String(error) }, 'presence is not followed'))
+  running.onClose('presence', async () => devices.stop())
+
+  const options: ServerOptions = { health: async () => (await running.health()).status, ...(await signedUrls(running)) }
+  const server = await buildServer(shop, options)
+  running.onClose('http', () => server.close())
+  await server.listen({ port: Number(process.env.PORT ?? 3000), host: process.env.HOST ?? 'localhost' })
+  const { port } = server.server.address() as AddressInfo
+  console.log(
+    `PDVend point of sale (profile ${running.profile})\n  till         http://localhost:${port}/till\n  back office  http://localhost:${port}/office`,
+  )
+}
+
+/** The embedded store's URLs are answered here; another store's lead to its own address, which the pages must be allowed to use. */
+async function signedUrls(running: Running): Promise<Pick<ServerOptions, 'blobHandler' | 'storeOrigin'>> {
+  const blobs = running.container.get(BlobStorage)
+  if (running.adapters.blob === 'local-blob') return { blobHandler: await createBlobHandler(blobs, { env, log: jsonLog }) }
+  const { url } = await blobs.sign.get(departmentPicture('other'))
+  return { storeOrigin: new URL(url).origin }
+}
+
+main().catch((error: unknown) => {
+  const message = PortError.is(error) ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
+  console.error(message)
+  // EX_CONFIG of sysexits.h: starting again does not help.
+  process.exit(isConfigError(error) ? 78 : 1)
+})

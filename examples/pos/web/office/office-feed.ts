@@ -1,0 +1,53 @@
+import type { CatalogueView, OfficeView } from '../../src/contracts/api.js'
+import type { Product } from '../../src/domain/product.js'
+import { api } from '../shared/api.js'
+import { Store } from '../shared/store.js'
+
+export interface OfficeState {
+  readonly view: OfficeView | undefined
+  /** `late`: connected, but the server could not read everything. */
+  readonly link: 'connecting' | 'live' | 'late' | 'lost'
+  readonly catalogue: CatalogueView | undefined
+}
+
+/** What the server tells the back office, as it comes. */
+export class OfficeFeed {
+  readonly store = new Store<OfficeState>({ view: undefined, link: 'connecting', catalogue: undefined })
+  #etag: string | undefined
+
+  start(): void {
+    const source = new EventSource('/api/office/stream')
+    source.addEventListener('office', (event: MessageEvent<string>) => {
+      const before = this.store.state.view
+      const view = JSON.parse(event.data) as OfficeView
+      this.store.set({ view, link: 'live' })
+      if (before === undefined || finished(before) !== finished(view)) void this.loadCatalogue()
+    })
+    source.addEventListener('trouble', () => this.store.set({ link: 'late' }))
+    source.addEventListener('error', () => this.store.set({ link: 'lost' }))
+  }
+
+  async loadCatalogue(): Promise<void> {
+    try {
+      const found = await api.catalogue(this.#etag)
+      if (found === undefined) return
+      this.#etag = found.etag
+      this.store.set({ catalogue: found.view })
+    } catch {
+      this.store.set({ link: 'lost' })
+    }
+  }
+
+  /** After a change that the server has answered. */
+  take(product: Product): void {
+    this.store.set(({ catalogue }) =>
+      catalogue === undefined
+        ? {}
+        : { catalogue: { ...catalogue, products: catalogue.products.map((other) => (other.ean === product.ean ? product : other)) } },
+    )
+  }
+}
+
+function finished({ imports }: OfficeView): number {
+  return imports.filter(({ state }) => state === 'done').length
+}
