@@ -3,11 +3,14 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { readWorkspaces, root, type Workspace } from './architecture/import-graph.js'
 import { cleanEnvironment, installedFile, installIn, packAll, type Tarball } from './packed/tarballs.js'
+
+// Each starts a process or two; on a busy machine that takes a while.
+jest.setTimeout(120_000)
 
 const packages = readWorkspaces().filter(({ path, manifest }) => path.startsWith('packages/') && manifest.private !== true)
 const byName = packages.map((workspace) => [workspace.manifest.name, workspace] as const)
@@ -34,7 +37,7 @@ describe('the packages as they would be published', () => {
   function node(...args: readonly string[]): { stdout: string; stderr: string; status: number | null } {
     const data = mkdtempSync(join(folder, 'data-'))
     const env = { ...cleanEnvironment(), PDVEND_PROFILE: 'local', PDVEND_LOCAL_DIR: data, PDVEND_PUSH_TCP_PORT: '0', PDVEND_PUSH_WS_PORT: '0' }
-    const { stdout, stderr, status } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8', env, timeout: 60_000 })
+    const { stdout, stderr, status } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8', env, timeout: 100_000 })
     return { stdout, stderr, status }
   }
 
