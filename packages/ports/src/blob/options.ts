@@ -4,7 +4,7 @@ import type { BlobRange, Etag, WriteCondition } from './types.js'
 
 /** What {@link BlobStorage}'s constructor takes. */
 export interface BlobStorageOptions extends PortOptions {
-  /** What the adapter's manifest declares. Default: what the driver says, else all. */
+  /** What the adapter's manifest declares; the driver may have measured less. Default: everything. */
   readonly capabilities?: BlobCapabilities
   /** Put before every key, e.g. `shop-1/`; the app never sees it. Like a {@link BlobStorage.scope}. */
   readonly prefix?: string

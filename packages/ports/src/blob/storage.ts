@@ -1,5 +1,6 @@
 import type { CallOptions } from '../call.js'
 import { Calls } from '../calls.js'
+import { effective } from '../capabilities.js'
 import { sleep } from '../clock.js'
 import type { DriverCall } from '../driver.js'
 import { invalid, PortError, type PortErrorDetails } from '../errors.js'
@@ -54,7 +55,7 @@ export class BlobStorage implements AsyncDisposable {
       options.prefix === undefined || options.prefix === '' ? '' : shared === undefined ? checkScope(options.prefix, '') : options.prefix
     this.#owner = shared === undefined
     this.#calls = shared ?? new Calls('blob', options)
-    this.capabilities = both(options.capabilities ?? ALL, driver.capabilities ?? ALL)
+    this.capabilities = effective(ALL, options.capabilities, driver.capabilities)
     this.sign = openSigner(this.#calls, driver, this.capabilities, this.#prefix)
   }
 
@@ -382,11 +383,6 @@ export class BlobStorage implements AsyncDisposable {
 }
 
 /** What the manifest declares and this engine keeps. */
-function both(declared: BlobCapabilities, actual: BlobCapabilities): BlobCapabilities {
-  const names = Object.keys(ALL) as (keyof BlobCapabilities)[]
-  return Object.fromEntries(names.map((name) => [name, declared[name] && actual[name]])) as unknown as BlobCapabilities
-}
-
 /** The attributes among a call's options that the caller set. */
 function given(options: AttributeOptions): AttributeOptions {
   const { contentType, contentEncoding, contentLanguage, contentDisposition, cacheControl, metadata } = options

@@ -1,5 +1,6 @@
 import type { CallOptions } from '../call.js'
 import { Calls, type PortOptions } from '../calls.js'
+import { effective } from '../capabilities.js'
 import type { JobDefinition } from '../define.js'
 import { invalid, PortError } from '../errors.js'
 import type { InputOf, StandardSchema } from '../schema.js'
@@ -14,7 +15,7 @@ import type { EnqueueOptions, EnqueueOutcome, JobReceipt, JobState, JobStats } f
 import { JobWorker, type Worker, type WorkOptions } from './worker.js'
 
 export interface JobQueueOptions extends PortOptions {
-  /** What the adapter can do. Default: what the driver says, else nothing optional. */
+  /** What the adapter's manifest declares; the driver may have measured less. Default: everything. */
   readonly capabilities?: JobCapabilities
   /** CloudEvents source of the jobs, e.g. `/pos/till`. Default `/pdvend`. */
   readonly source?: string
@@ -26,7 +27,7 @@ export interface JobQueueOptions extends PortOptions {
   readonly redact?: (line: string) => string
 }
 
-const NONE: JobCapabilities = { delay: false, fifo: false, dedupe: false, priority: false, lookup: false }
+const ALL: JobCapabilities = { delay: true, fifo: true, dedupe: true, priority: true, lookup: true }
 
 /**
  * The app's face of the job queue. At least once: a job that `enqueue` has resolved for is never lost, and may run twice
@@ -50,7 +51,7 @@ export class JobQueue implements AsyncDisposable {
     this.#leaseMs = options.leaseMs ?? Math.min(30_000, driver.limits.maxLeaseMs)
     if (!(this.#leaseMs >= 100 && this.#leaseMs <= driver.limits.maxLeaseMs))
       throw invalid('leaseMs', options.leaseMs, `give milliseconds from 100 to ${driver.limits.maxLeaseMs}`)
-    this.capabilities = options.capabilities ?? driver.capabilities ?? NONE
+    this.capabilities = effective(ALL, options.capabilities, driver.capabilities)
     this.dead = new DeadLetters(driver, this.#calls)
   }
 

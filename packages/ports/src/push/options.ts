@@ -7,7 +7,7 @@ import type { PushJournal } from './journal.js'
 import type { Target } from './types.js'
 
 export interface PushOptions extends PortOptions {
-  /** What the adapter can do. Default: what the driver says, else everything. */
+  /** What the adapter's manifest declares; the driver may have measured less. Default: everything. */
   readonly capabilities?: PushCapabilities
   /** The journal to use in place of the adapter's own. */
   readonly journal?: PushJournal

@@ -1,5 +1,6 @@
 import type { CallOptions } from '../call.js'
 import { Calls } from '../calls.js'
+import { effective } from '../capabilities.js'
 import { type ClockTimer, sleep } from '../clock.js'
 import type { MessageDefinition } from '../define.js'
 import type { DriverCall } from '../driver.js'
@@ -53,7 +54,7 @@ export class PushNotifications implements AsyncDisposable {
 
   constructor(driver: PushDriver, options: PushOptions = {}) {
     this.#driver = driver
-    this.capabilities = options.capabilities ?? driver.capabilities ?? ALL
+    this.capabilities = effective(ALL, options.capabilities, driver.capabilities)
     this.#journal = this.capabilities.journal ? (options.journal ?? driver.journal) : undefined
     this.#calls = new Calls('push', options)
     this.#source = options.source ?? '/pdvend'

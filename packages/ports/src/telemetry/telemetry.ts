@@ -1,5 +1,6 @@
 import type { CallOptions } from '../call.js'
 import { Calls } from '../calls.js'
+import { effective } from '../capabilities.js'
 import { currentContext, type RequestContext } from '../context.js'
 import type { EventDefinition } from '../define.js'
 import { invalid, PortError } from '../errors.js'
@@ -14,7 +15,7 @@ import { reasonOf, Shipper } from './shipper.js'
 import type { EventSpool, Settled } from './spool.js'
 import type { DeadEvent, EmitOptions, EventReceipt, FlushReport, Ledger, ReplayOptions, TelemetryOptions } from './types.js'
 
-const NOTHING: TelemetryCapabilities = { orderedByKey: false, exactlyOnce: false, query: false }
+const ALL: TelemetryCapabilities = { orderedByKey: true, exactlyOnce: true, query: true }
 const MAX_ID = 200
 const MAX_KEY = 256
 const MAX_ROWS = 100_000
@@ -63,7 +64,7 @@ export class Telemetry implements AsyncDisposable {
     options: TelemetryOptions = {},
   ) {
     this.#calls = new Calls('telemetry', options)
-    this.capabilities = options.capabilities ?? driver.capabilities ?? NOTHING
+    this.capabilities = effective(ALL, options.capabilities, driver.capabilities)
     this.#limits = driver.limits
     this.#spool = options.spool ?? new MemorySpool({ now: () => this.#calls.clock.now() })
     this.#source = options.source ?? '/pdvend'

@@ -73,7 +73,7 @@ export interface TelemetryOptions extends PortOptions {
   /** Where events wait. Default: memory, 64 MiB, dropOldest. Closed together with the port. */
   readonly spool?: EventSpool
   readonly batch?: BatchOptions
-  /** What the adapter's manifest declares. Default: what the driver says, else nothing. */
+  /** What the adapter's manifest declares; the driver may have measured less. Default: everything. */
   readonly capabilities?: TelemetryCapabilities
   /** `source` of the envelopes: a URI reference. Default `/pdvend`. */
   readonly source?: string
