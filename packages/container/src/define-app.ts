@@ -70,6 +70,9 @@ export function defineApp<const P extends Profiles, const R extends Requires = {
       return { profile, adapters: chosen }
     },
     async start<Port extends PortName>(env: Environment = process.env, { only }: StartOptions<Port> = {}) {
+      const unknown = only?.find((port) => !portNames.includes(port))
+      if (unknown !== undefined)
+        throw invalid('only', unknown, `the ports are ${portNames.join(', ')}`, { adapter: 'container', operation: 'start' })
       const plan = await readEnvironment(choices, env)
       const opened = await openPorts(choices, plan, only ?? portNames, { clock, log, ports })
       const running = run<Port>(plan, opened, signals, log)

@@ -17,13 +17,17 @@ export function openFailure(adapter: AnyAdapter, cause: unknown, redact: Redacto
   return redact.error(error.with({ detail: withSettings(error, adapter) }))
 }
 
+/** A bare specifier's package; a path, a URL or a drive letter has none. */
+const PACKAGE = /^(?:@[\w.~-]+\/)?[\w~-][\w.~-]*(?=\/|$)/
+
 /** The package that an import did not find: Node's own error for `import` and for `require`. */
 function missingPackage(error: unknown): string | undefined {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
     const { code } = at as NodeJS.ErrnoException
     if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') continue
-    const specifier = /Cannot find (?:package|module) '([^']+)'/.exec(at.message)?.[1]
-    if (specifier !== undefined && /^(?:@[^/]+\/)?[^./:@][^/:]*/.test(specifier)) return /^(?:@[^/]+\/)?[^/]+/.exec(specifier)![0]
+    const specifier = /Cannot find (?:package|module) '([^']+)'/.exec(at.message)?.[1] ?? ''
+    const name = PACKAGE.exec(specifier)?.[0]
+    if (name !== undefined) return name
   }
   return undefined
 }

@@ -1,6 +1,6 @@
 export * from './configuration-table.js'
 export * from './define-app.js'
-export { type Environment, knownVariables } from './environment.js'
+export type { Environment } from './environment.js'
 export type { Health, HealthOptions, LastError, PortHealth } from './health.js'
 export type { PortInstances, PortSettings } from './port-classes.js'
 export { type ConfigError, type ConfigProblem, isConfigError, problemText } from './problems.js'

@@ -1,6 +1,6 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
-import { type Logger, type PortName, portNames } from '@pdvend/ports'
+import { invalid, type Logger, type PortName, portNames } from '@pdvend/ports'
 import type { Plan } from './environment.js'
 import type { Health, HealthOptions } from './health.js'
 import { portClasses, type PortInstances } from './port-classes.js'
@@ -46,7 +46,10 @@ export function run<Port extends PortName>(plan: Plan, opened: OpenPorts, signal
   const open = portNames.filter((port) => instances[port] !== undefined)
   for (const port of open) bindPort(container, port, instances)
   let stopListening = (): void => {}
-  const close = ({ budgetMs = plan.own.drainMs }: CloseOptions = {}): Promise<void> => stack.close(budgetMs).finally(() => stopListening())
+  const close = async ({ budgetMs = plan.own.drainMs }: CloseOptions = {}): Promise<void> => {
+    if (!(budgetMs > 0)) throw invalid('budgetMs', budgetMs, 'give milliseconds above 0', { adapter: 'container', operation: 'close' })
+    return stack.close(budgetMs).finally(() => stopListening())
+  }
   stopListening = drainOn(signals, close, log)
   return {
     container,

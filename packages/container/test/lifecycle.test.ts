@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { PortError } from '@pdvend/ports'
+import { BlobStorage, PortError } from '@pdvend/ports'
 import { defineApp, isConfigError } from '../src/index.js'
 import { useOwnDirectory } from './own-directory.js'
 import { type Behaviour, type Journal, testProfile } from './test-adapters.js'
@@ -85,6 +85,31 @@ describe('start and close', () => {
   })
 })
 
+describe('bad input', () => {
+  test('a port that does not exist, and a time that is none, are refused', async () => {
+    const { journal, start } = prepare()
+    await using running = await start()
+    await expect(running.close({ budgetMs: 0 })).rejects.toThrow('budgetMs: got number 0')
+    expect(journal).toHaveLength(4)
+    const app = defineApp({ profiles: { local: testProfile() }, signals: [] })
+    await expect(app.start({}, { only: ['mail' as 'push'] })).rejects.toThrow('the ports are telemetry, blob, jobs, push')
+  })
+
+  test('only some ports: the others are neither opened nor bound', async () => {
+    const journal: Journal = []
+    const app = defineApp({ profiles: { local: testProfile(journal) }, signals: [] })
+    {
+      await using running = await app.start({}, { only: ['jobs'] })
+      expect(running.adapters).toEqual({ jobs: 'test-jobs' })
+      expect(Object.keys((await running.health()).ports)).toEqual(['jobs'])
+      // @ts-expect-error blob was not opened
+      expect(running.adapters.blob).toBeUndefined()
+      expect(() => running.container.get(BlobStorage)).toThrow('BlobStorage')
+    }
+    expect(journal).toEqual(['open jobs', 'close jobs'])
+  })
+})
+
 describe('a start that fails', () => {
   test('closes what was open, in reverse, and names adapter and settings', async () => {
     const refused = new PortError('UNAVAILABLE', { detail: 'connection refused' })
@@ -114,10 +139,10 @@ describe('a start that fails', () => {
   })
 
   test('a file of the adapter itself that is missing is no package to install', async () => {
-    const lost = Object.assign(new Error("Cannot find module '/app/dist/driver.js' imported from /app/dist/index.js"), {
-      code: 'ERR_MODULE_NOT_FOUND',
-    })
-    expect((await failedStart({}, { blob: { open: fails(lost) } })).error.code).toBe('INTERNAL')
+    for (const place of ['/app/dist/driver.js', 'C:\\\\app\\\\driver.js', 'file:///app/driver.js', './driver.js']) {
+      const lost = Object.assign(new Error(`Cannot find module '${place}' imported from /app`), { code: 'ERR_MODULE_NOT_FOUND' })
+      expect((await failedStart({}, { blob: { open: fails(lost) } })).error.code).toBe('INTERNAL')
+    }
   })
 
   test('waits no longer than PDVEND_START_MS, aborts the adapter, and closes one that opens after all', async () => {

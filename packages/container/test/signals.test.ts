@@ -46,6 +46,11 @@ test('a second signal ends the process at once', async () => {
   expect(end).toMatchObject({ lines: inOrder.slice(0, 3), signal: 'SIGTERM' })
 })
 
+test('every app of the process is drained before it ends', async () => {
+  const end = await drained(['well', 'twice'], (child) => void child.kill('SIGTERM'))
+  expect(end).toMatchObject({ lines: [...inOrder, 'close second', 'close push'], signal: 'SIGTERM' })
+})
+
 test('with no signals the app is left alone', async () => {
   const end = await drained(['well', 'none'], (child) => void child.kill('SIGTERM'))
   expect(end).toMatchObject({ lines: [''], signal: 'SIGTERM' })

@@ -1,4 +1,5 @@
-// An app that runs until a signal ends it. Arguments: how closing behaves (well | hangs), signals (default | none).
+// An app that runs until a signal ends it. Arguments: how closing behaves (well | hangs), signals (default | none | twice:
+// a second app runs in the same process, and takes its time).
 import { defineApp } from '@pdvend/container'
 import { defineAdapter } from '@pdvend/ports'
 
@@ -29,6 +30,13 @@ const app = defineApp({ profiles: { local }, ...(signals === 'none' ? { signals:
 const running = await app.start({ PDVEND_DRAIN_MS: '2000' })
 running.onClose('http', async () => say('close http'))
 process.on('exit', () => say('exit'))
+if (signals === 'twice') {
+  const second = await app.start({ PDVEND_SPOOL_DIR: 'second' }, { only: ['push'] })
+  second.onClose('slow', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    say('close second')
+  })
+}
 const alive = setInterval(() => {}, 1_000)
 process.on('message', async (message) => {
   if (message !== 'close') return
