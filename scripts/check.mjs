@@ -1,7 +1,7 @@
 // npm run check: everything that can be said about the code without running it. What has not changed is not checked again.
 import { turbo } from './turbo.mjs'
 
-const CHECKS = ['lint', 'format:check', 'typecheck', 'unused', 'lock:check']
+const CHECKS = ['lint', 'format:check', 'typecheck', 'unused', 'lock:check', 'docs:check']
 
 const built = await turbo(['run', 'build', '--output-logs=errors-only'])
 const checked = await turbo(['run', ...CHECKS, '--continue=always', '--output-logs=new-only'])
