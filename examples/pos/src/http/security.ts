@@ -15,6 +15,8 @@ export function secure(server: FastifyInstance, storeOrigin: string | undefined)
     `img-src 'self' blob: data:${store}`,
     // The broker's address is in each device's connection, so it is not known here.
     `connect-src 'self' ws: wss:${store}`,
+    // The MQTT client keeps its timers in a worker of its own, so that a page in the background stays connected.
+    "worker-src 'self' blob:",
     "font-src 'self'",
     "manifest-src 'self'",
     "base-uri 'none'",

@@ -17,8 +17,8 @@ const drawings: Readonly<Record<CategoryId, readonly [string, string, string]>> 
   produce: [
     '#dff2d3',
     '#aedb98',
-    `<path d="M120 70c-14-12-50-10-50 30 0 30 24 52 38 52 6 0 8-3 12-3s6 3 12 3c14 0 38-22 38-52 0-40-36-42-50-30z" fill="#e2574c"/>
-     <path d="M120 70c0-14 4-24 14-30" fill="none" stroke="#7a4a2b" stroke-width="6" stroke-linecap="round"/><path d="M126 56c6-14 22-18 36-14-4 14-18 22-36 14z" fill="#4f9d4a"/><path d="M84 96c2-10 10-16 18-16" fill="none" stroke="#f39c92" stroke-width="6" stroke-linecap="round"/>`,
+    `<path d="M92 92c-4-24-16-34-30-38 0 16 6 30 18 40z" fill="#4f9d4a"/><path d="M96 92c0-28 10-42 26-50 8 18 6 36-4 50z" fill="#67b35c"/><circle cx="146" cy="82" r="24" fill="#e2574c"/><path d="M146 60c0-8 3-12 8-15" stroke="#7a4a2b" stroke-width="5" stroke-linecap="round" fill="none"/>
+     <path d="M150 58c4-9 14-11 22-9-2 8-12 13-22 9z" fill="#4f9d4a"/><path d="M176 100c10-14 10-30 4-44l-10 2c2 14-4 26-16 36z" fill="#f2c230"/><path d="M54 92h132l-12 56a8 8 0 0 1-8 6H74a8 8 0 0 1-8-6z" fill="#c98f4e"/><path d="M50 88h140v12H50z" fill="#a9712f"/><g stroke="#a9712f" stroke-width="4"><path d="M62 118h116M66 136h108M92 100v54M120 100v54M148 100v54"/></g>`,
   ],
   dairy: [
     '#e3effb',

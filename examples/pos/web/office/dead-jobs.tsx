@@ -30,7 +30,7 @@ export function DeadJobs({ dead }: { readonly dead: readonly DeadJobRow[] }) {
   const clock = new Intl.DateTimeFormat(locale(language), { dateStyle: 'short', timeStyle: 'short' })
   const [discarding, setDiscarding] = useState<DeadJobRow | undefined>()
   return (
-    <section class="cardbox wide" aria-label={labels.deadJobs}>
+    <section class="cardbox" aria-label={labels.deadJobs}>
       <header>
         <h2>{labels.deadJobs}</h2>
         {dead.length > 1 && (

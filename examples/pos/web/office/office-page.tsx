@@ -81,16 +81,22 @@ function Cards({ feed, view }: { readonly feed: OfficeFeed; readonly view: Offic
           </div>
         ))}
       </dl>
-      <SalesCard sales={view.sales} />
-      <QueueCard view={view} />
-      <DeadJobs dead={view.dead} />
-      <PortsCard ports={view.ports} ledger={view.ledger} />
-      <ProductsCard feed={feed} />
-      <DevicesCard devices={view.devices} />
-      <LatestSales sales={view.sales} />
-      <FilesCard folders={view.folders} />
-      <ImportsCard imports={view.imports} />
-      <ReceiptLayoutCard />
+      <div class="column-main">
+        <SalesCard sales={view.sales} />
+        <DeadJobs dead={view.dead} />
+        <ProductsCard feed={feed} />
+        <div class="pair">
+          <ImportsCard imports={view.imports} />
+          <ReceiptLayoutCard />
+        </div>
+      </div>
+      <div class="column-side">
+        <QueueCard view={view} />
+        <PortsCard ports={view.ports} ledger={view.ledger} />
+        <DevicesCard devices={view.devices} />
+        <LatestSales sales={view.sales} />
+        <FilesCard folders={view.folders} />
+      </div>
     </>
   )
 }

@@ -19,7 +19,7 @@ export function ProductsCard({ feed }: { readonly feed: OfficeFeed }) {
   const [query, setQuery] = useState('')
   const found = useMemo(() => findProducts(catalogue?.products ?? [], query), [catalogue, query])
   return (
-    <section class="cardbox wide" aria-label={labels.productsCard}>
+    <section class="cardbox" aria-label={labels.productsCard}>
       <header>
         <h2>{labels.productsCard}</h2>
         <span class="muted small-text">{labels.productCount(found.length)}</span>

@@ -6,7 +6,7 @@ import { locale, useLabels, useLanguage } from '../shared/labels.js'
 export function SalesCard({ sales }: { readonly sales: SalesFigures | null }) {
   const labels = useLabels()
   return (
-    <section class="cardbox wide" aria-label={labels.salesPerMinute}>
+    <section class="cardbox" aria-label={labels.salesPerMinute}>
       <header>
         <h2>{labels.salesPerMinute}</h2>
         <span class="muted small-text">{labels.lastHour}</span>
