@@ -18,6 +18,8 @@ import { FakeClock } from './fake-clock.js'
 export interface OpenOptions {
   /** Settings beside the engine's. */
   readonly env?: Readonly<Record<string, string>>
+  /** Default: the subject's. Cases that share an engine with other processes need the machine's. */
+  readonly clock?: Clock
   /** Options for the port class's constructor. */
   readonly face?: Readonly<Record<string, unknown>>
   /** Wraps the driver, e.g. to count or to fail calls. */
@@ -61,7 +63,7 @@ export class Subject<Port extends PortName, Face> implements AsyncDisposable {
   async driver(open: OpenOptions = {}): Promise<PortTypes[Port]['driver']> {
     const read = await readSettings(this.manifest.config as SettingsShape, { ...this.engine.env, ...open.env })
     if (read.problems !== undefined) throw new Error(`the engine's settings are wrong: ${JSON.stringify(read.problems)}`)
-    const deps = { clock: this.clock, log: silentLogger, signal: AbortSignal.timeout(30_000) }
+    const deps = { clock: open.clock ?? this.clock, log: silentLogger, signal: AbortSignal.timeout(30_000) }
     const driver = await this.manifest.open(read.settings as never, deps)
     this.#closers.push(() => driver.close())
     const mutated = this.options.mutant?.mutate(driver) ?? driver
@@ -75,7 +77,7 @@ export class Subject<Port extends PortName, Face> implements AsyncDisposable {
     const face = this.suite.face(driver, {
       adapter: this.manifest.name,
       capabilities: driver.capabilities ?? this.manifest.capabilities,
-      clock: this.clock,
+      clock: open.clock ?? this.clock,
       random: this.random,
       extra: open.face ?? {},
     })

@@ -11,7 +11,7 @@ import { type Changed, JobStore } from './store.js'
  * Limits: those of the narrowest engine where that keeps jobs movable between profiles (1 MiB a job).
  * Waiting: nothing polls; a bell file wakes the other processes, a timer waits for the next due time or expiry.
  */
-const LIMITS = { maxPayloadBytes: 1_048_576, maxBatch: 1_000, maxLeaseMs: 43_200_000 }
+const LIMITS = { maxPayloadBytes: 1_048_576, maxBatch: 1_000, maxLeaseMs: 43_200_000, maxWaitMs: 3_600_000 }
 
 /** @throws CONFIG_INVALID | PERMISSION_DENIED | INTEGRITY_FAILED | UNAVAILABLE */
 export async function openLocalJobs({ directory }: { readonly directory: string }, { clock }: AdapterDeps): Promise<JobDriver> {
@@ -22,6 +22,8 @@ export async function openLocalJobs({ directory }: { readonly directory: string 
 /** The driver over an open database; for its own tests, which count what it asks. */
 export function localJobsDriver(db: Database, doorbell: Doorbell, clock: Clock): JobDriver {
   const store = new JobStore(db)
+  /** Whole milliseconds: the columns are integers. */
+  const now = (): number => Math.floor(clock.now())
   const wake = <T extends Changed>(changed: T): T => {
     if (changed.wakes) doorbell.ring()
     return changed
@@ -33,24 +35,24 @@ export function localJobsDriver(db: Database, doorbell: Doorbell, clock: Clock):
     capabilities: { delay: true, fifo: true, dedupe: true, priority: true, lookup: true },
 
     async enqueue(jobs) {
-      const outcomes = await db.write(() => store.enqueue(jobs, clock.now()))
+      const outcomes = await db.write(() => store.enqueue(jobs, now()))
       doorbell.ring()
       return outcomes
     },
 
     async receive({ names, max, waitMs, leaseMs, signal }: DriverReceive): Promise<readonly Lease[]> {
-      const until = clock.now() + waitMs
+      const until = now() + waitMs
       const attendance = doorbell.attend()
       try {
         for (let look = true; ;) {
           if (look) {
-            const leases = await db.write(() => (signal.aborted ? [] : store.claim(names, max, leaseMs, clock.now())))
+            const leases = await db.write(() => (signal.aborted ? [] : store.claim(names, max, leaseMs, now())))
             if (leases.length > 0) return leases
           }
-          if (signal.aborted || doorbell.closed || clock.now() >= until) return []
-          await attendance.wait(Math.min(until, read('receive', () => store.nextEventAt()) ?? until), signal)
+          if (signal.aborted || doorbell.closed || now() >= until) return []
+          await attendance.wait(Math.min(until, read('receive', () => store.nextEventAt(names)) ?? until), signal)
           if (signal.aborted || doorbell.closed) return []
-          look = read('receive', () => store.hasWork(names, clock.now()))
+          look = read('receive', () => store.hasWork(names, now()))
         }
       } finally {
         attendance.leave()
@@ -58,17 +60,17 @@ export function localJobsDriver(db: Database, doorbell: Doorbell, clock: Clock):
     },
 
     async settle(lease: Lease, settlement: Settlement) {
-      wake(await db.write(() => store.settle(lease, settlement, clock.now())))
+      wake(await db.write(() => store.settle(lease, settlement, now())))
     },
 
-    extend: (lease, leaseMs) => db.write(() => store.extend(lease, leaseMs, clock.now())),
-    progress: (lease, value) => db.write(() => store.progress(lease, value, clock.now())),
-    stats: async (names) => read('stats', () => store.stats(names, clock.now())),
-    find: async (id) => read('find', () => store.find(id, clock.now())),
+    extend: (lease, leaseMs) => db.write(() => store.extend(lease, leaseMs, now())),
+    progress: (lease, value) => db.write(() => store.progress(lease, value, now())),
+    stats: async (names) => read('stats', () => store.stats(names, now())),
+    find: async (id) => read('find', () => store.find(id, now())),
     listDead: async ({ cursor, limit, ...query }) => read('listDead', () => store.listDead(query, cursor, limit)),
 
     async redriveDead(ids) {
-      const count = await db.write(() => store.redrive(ids, clock.now()))
+      const count = await db.write(() => store.redrive(ids, now()))
       doorbell.ring()
       return count
     },

@@ -39,9 +39,9 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE UNIQUE INDEX job_id ON job (id);
   CREATE INDEX job_ready ON job (name, rank, due_at) WHERE state = 0;
-  CREATE INDEX job_leased ON job (expires_at, name) WHERE state = 1;
+  CREATE INDEX job_leased ON job (name, expires_at) WHERE state = 1;
   CREATE INDEX job_blocked ON job (name, key, seq, due_at) WHERE state = 2;
-  CREATE INDEX job_delayed ON job (due_at, name) WHERE state = 3;
+  CREATE INDEX job_delayed ON job (name, due_at) WHERE state = 3;
   CREATE UNIQUE INDEX job_head ON job (name, key) WHERE key IS NOT NULL AND state <> 2;
 
   CREATE TABLE dedupe (

@@ -10,7 +10,7 @@ import {
   PortError,
   type Settlement,
 } from '@pdvend/ports'
-import type { Database, Row } from '../sqlite/database.js'
+import type { Database, Row, Statement } from '../sqlite/database.js'
 import { described, fromToken, toDead, toLease, toState } from './codec.js'
 import { BLOCKED, DELAYED, DONE_KEPT, LEASED, PRIORITY_STEP_MS, READY } from './schema.js'
 
@@ -26,8 +26,17 @@ export interface Changed {
   readonly wakes: boolean
 }
 
+interface ClaimStatements {
+  readonly promote: Statement
+  readonly reclaim: Statement
+  readonly claim: Statement
+  readonly nextEvent: Statement
+}
+
 /** The queue's statements; every method but the reads must run within `Database.write`. */
 export class JobStore {
+  readonly #byNames = new Map<string, ClaimStatements>()
+
   constructor(private readonly db: Database) {}
 
   enqueue(jobs: readonly DriverJob[], now: number): readonly DriverEnqueueOutcome[] {
@@ -49,7 +58,7 @@ export class JobStore {
     if (job.dedupe !== undefined) {
       this.db
         .prepare('INSERT OR REPLACE INTO dedupe (name, key, id, until) VALUES (?, ?, ?, ?)')
-        .run(job.name, job.dedupe.key, job.id, now + job.dedupe.windowMs)
+        .run(job.name, job.dedupe.key, job.id, Math.ceil(now + job.dedupe.windowMs))
       this.db.prepare('DELETE FROM dedupe WHERE (name, key) IN (SELECT name, key FROM dedupe WHERE until <= ? LIMIT 4)').run(now)
     }
     return { id: job.id, duplicate: false }
@@ -61,7 +70,17 @@ export class JobStore {
     const state = behind ? BLOCKED : dueAt > now ? DELAYED : READY
     this.db
       .prepare(INSERT)
-      .run(job.id, job.name, job.key ?? null, state, job.priority, dueAt, rank(dueAt, job.priority), job.enqueuedAt, job.payload)
+      .run(
+        job.id,
+        job.name,
+        job.key ?? null,
+        state,
+        job.priority,
+        dueAt,
+        rank(dueAt, job.priority),
+        Math.floor(job.enqueuedAt),
+        job.payload,
+      )
   }
 
   #hasHead(name: string, key: string): boolean {
@@ -73,29 +92,42 @@ export class JobStore {
 
   /** Makes ready what is due or was left behind, then hands out by rank. */
   claim(names: readonly string[], max: number, leaseMs: number, now: number): readonly Lease[] {
-    this.db
-      .prepare(
-        `UPDATE job SET state = ${READY} WHERE seq IN (SELECT seq FROM job INDEXED BY job_delayed WHERE state = ${DELAYED} AND due_at <= ? LIMIT ${MAX_PROMOTED})`,
-      )
-      .run(now)
-    this.db
-      .prepare(
-        `UPDATE job SET state = ${READY}, crashes = crashes + 1 WHERE seq IN (SELECT seq FROM job INDEXED BY job_leased WHERE state = ${LEASED} AND expires_at <= ? LIMIT ${MAX_PROMOTED})`,
-      )
-      .run(now)
-    const one = `SELECT seq, rank FROM job INDEXED BY job_ready WHERE state = ${READY} AND name = ? ORDER BY rank, seq LIMIT ?`
-    const best =
-      names.length === 1
-        ? `SELECT seq FROM (${one})`
-        : `SELECT seq FROM (${names.map(() => `SELECT * FROM (${one})`).join(' UNION ALL ')}) ORDER BY rank, seq LIMIT ?`
-    const claim = this.db.prepare(
-      `UPDATE job SET state = ${LEASED}, fence = fence + 1, expires_at = ? WHERE seq IN (${best}) RETURNING seq, rank, fence, attempt, crashes, ${JOB}`,
-    )
+    const { promote, reclaim, claim } = this.#claims(names)
+    promote.run(...names, now)
+    reclaim.run(...names, now)
     const expiresAt = Math.ceil(now + leaseMs)
-    const rows = claim.all(expiresAt, ...names.flatMap((name) => [name, max]), ...(names.length === 1 ? [] : [max]))
-    const ranked =
-      rows.length > 1 ? rows.toSorted((a, b) => (a.rank as number) - (b.rank as number) || (a.seq as number) - (b.seq as number)) : rows
-    return ranked.map((row) => toLease(row, expiresAt))
+    const rows = claim.all(expiresAt, ...names.flatMap((name) => [name, max]), max)
+    const byRank = (a: Row, b: Row): number => (a.rank as number) - (b.rank as number) || (a.seq as number) - (b.seq as number)
+    return (rows.length > 1 ? rows.toSorted(byRank) : rows).map((row) => toLease(row, expiresAt))
+  }
+
+  /** Statements for these names; a worker asks for the same ones each time. */
+  #claims(names: readonly string[]): ClaimStatements {
+    const id = names.join(',')
+    let found = this.#byNames.get(id)
+    if (found !== undefined) return found
+    const named = `name IN (${names.map(() => '?').join(', ')})`
+    const each = (one: string): string => names.map(() => `SELECT * FROM (${one})`).join(' UNION ALL ')
+    const best = each(`SELECT seq, rank FROM job INDEXED BY job_ready WHERE state = ${READY} AND name = ? ORDER BY rank, seq LIMIT ?`)
+    const dueAt = each(`SELECT min(due_at) AS at FROM job INDEXED BY job_delayed WHERE state = ${DELAYED} AND name = ?`)
+    const expiry = each(`SELECT min(expires_at) AS at FROM job INDEXED BY job_leased WHERE state = ${LEASED} AND name = ?`)
+    found = {
+      promote: this.db.prepare(
+        `UPDATE job SET state = ${READY}
+         WHERE seq IN (SELECT seq FROM job INDEXED BY job_delayed WHERE state = ${DELAYED} AND ${named} AND due_at <= ? LIMIT ${MAX_PROMOTED})`,
+      ),
+      reclaim: this.db.prepare(
+        `UPDATE job SET state = ${READY}, crashes = crashes + 1
+         WHERE seq IN (SELECT seq FROM job INDEXED BY job_leased WHERE state = ${LEASED} AND ${named} AND expires_at <= ? LIMIT ${MAX_PROMOTED})`,
+      ),
+      claim: this.db.prepare(
+        `UPDATE job SET state = ${LEASED}, fence = fence + 1, expires_at = ?
+         WHERE seq IN (SELECT seq FROM (${best}) ORDER BY rank, seq LIMIT ?) RETURNING seq, rank, fence, attempt, crashes, ${JOB}`,
+      ),
+      nextEvent: this.db.prepare(`SELECT min(at) AS at FROM (${dueAt} UNION ALL ${expiry})`),
+    }
+    this.#byNames.set(id, found)
+    return found
   }
 
   /** @throws LEASE_LOST */
@@ -166,21 +198,15 @@ export class JobStore {
 
   /** Reads only: could `claim` find something for these names now? */
   hasWork(names: readonly string[], now: number): boolean {
-    if ((this.nextEventAt() ?? Number.POSITIVE_INFINITY) <= now) return true
+    if ((this.nextEventAt(names) ?? Number.POSITIVE_INFINITY) <= now) return true
     const ready = this.db.prepare(`SELECT 1 FROM job INDEXED BY job_ready WHERE state = ${READY} AND name = ? LIMIT 1`)
     return names.some((name) => ready.get(name) !== undefined)
   }
 
-  /** When the next delay or lease ends, of any name: whoever waits makes it ready for all. */
-  nextEventAt(): number | undefined {
-    const row = this.db
-      .prepare(
-        `SELECT (SELECT min(due_at) FROM job INDEXED BY job_delayed WHERE state = ${DELAYED}) AS due,
-                (SELECT min(expires_at) FROM job INDEXED BY job_leased WHERE state = ${LEASED}) AS expires`,
-      )
-      .get()
-    const times = [row?.due, row?.expires].filter((time): time is number => typeof time === 'number')
-    return times.length > 0 ? Math.min(...times) : undefined
+  /** When the next delay or lease of these names ends. */
+  nextEventAt(names: readonly string[]): number | undefined {
+    const at = this.#claims(names).nextEvent.get(...names, ...names)?.at
+    return typeof at === 'number' ? at : undefined
   }
 
   stats(names: readonly string[] | undefined, now: number): JobStats {

@@ -24,6 +24,8 @@ export interface JobLimits {
   readonly maxBatchBytes?: number
   /** Longest lease in milliseconds. */
   readonly maxLeaseMs: number
+  /** Longest wait of one `receive` in milliseconds. Default 20,000 (SQS's); an engine that truly waits may take more. */
+  readonly maxWaitMs?: number
 }
 
 /** A job as it is stored. */

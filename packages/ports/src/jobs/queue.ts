@@ -198,7 +198,7 @@ export class JobQueue implements AsyncDisposable {
   #prepare<S extends StandardSchema>(job: JobDefinition<S>, input: InputOf<S>, options: EnqueueOptions): Promise<PreparedJob> {
     const { clock } = this.#calls
     return prepare(job, input, options, {
-      now: clock.now(),
+      now: Math.floor(clock.now()),
       needs: (capability) => this.#calls.require(this.capabilities, capability, 'enqueue'),
     })
   }

@@ -37,7 +37,7 @@ export interface WorkerDeps extends Omit<AttemptDeps, 'keeper'> {
   readonly emit: (event: JobEvent) => void
 }
 
-/** Longest wait of one `receive`. */
+/** Longest wait of one `receive` where the driver names none. */
 const WAIT_MS = 20_000
 /** Between failed fetches. */
 const FETCH_RETRY = { maxAttempts: Number.POSITIVE_INFINITY, firstMs: 200, maxMs: 10_000 }
@@ -127,7 +127,7 @@ export class JobWorker implements Worker {
     if (this.#running.size > 0) {
       const over = new AbortController()
       const idle = new Promise<void>((resolve) => (this.#idle = resolve))
-      await Promise.race([idle, sleep(this.#calls.clock, drainMs, over.signal).catch(() => {})])
+      if (drainMs > 0) await Promise.race([idle, sleep(this.#calls.clock, drainMs, over.signal).catch(() => {})])
       over.abort()
       for (const attempt of this.#running)
         attempt.stop(
@@ -175,7 +175,13 @@ export class JobWorker implements Worker {
   async #receive(max: number): Promise<void> {
     this.#receiving = new AbortController()
     const { driver, leaseMs } = this.deps
-    const leases = await driver.receive({ names: this.#names, max, waitMs: WAIT_MS, leaseMs, signal: this.#receiving.signal })
+    const leases = await driver.receive({
+      names: this.#names,
+      max,
+      waitMs: driver.limits.maxWaitMs ?? WAIT_MS,
+      leaseMs,
+      signal: this.#receiving.signal,
+    })
     for (const lease of leases) this.#take(lease)
     this.#startWaiting()
   }
@@ -231,12 +237,12 @@ export class JobWorker implements Worker {
     }
   }
 
-  /** Looks for room again, once for all the slots that this tick frees. */
+  /** Looks for room again, once for all the slots that this tick frees, and still within it: settle and claim share a group commit. */
   #demand(): void {
     const wake = this.#wake
     if (wake === undefined) return
     this.#wake = undefined
-    setImmediate(wake)
+    process.nextTick(wake)
   }
 }
 
