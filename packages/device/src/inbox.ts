@@ -114,7 +114,7 @@ export class Inbox {
       return
     }
     if (message.sync === undefined) return this.#sync.holds(message) ? undefined : this.#live(message)
-    if (!this.#sync.isAnswer(message.sync)) return
+    if (!this.#sync.takesPart(message.sync, message.part)) return
     this.#adopt(message.place.journal)
     if (message.place.sequence > (this.#received[message.place.stream] ?? -1)) this.#enqueue(message)
   }
@@ -137,7 +137,7 @@ export class Inbox {
   }
 
   #synced(frame: Extract<DownFrame, { kind: 'synced' }>): void {
-    if (!this.#sync.isAnswer(frame.sync)) return
+    if (!this.#sync.isWhole(frame.sync, frame.parts)) return
     this.#adopt(frame.journal)
     for (const [stream, sequence] of Object.entries(frame.cursors))
       this.#received[stream] = Math.max(sequence, this.#received[stream] ?? -1)

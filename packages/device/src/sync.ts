@@ -4,6 +4,8 @@ type Message = Extract<DownFrame, { kind: 'message' }>
 
 /** How long the app may be silent before the question is asked again: 2 s, then longer, with jitter. */
 const RETRY = { maxAttempts: Infinity, firstMs: 2_000, maxMs: 30_000 }
+/** How long after an answer with a hole the question is asked again, in milliseconds. */
+const BROKEN_MS = 200
 /** The most live messages held back while the past is being fetched; what does not fit is fetched after. */
 const MAX_HELD = 256
 
@@ -23,7 +25,7 @@ interface Owner {
 
 /** The conversation by which a device learns what it missed: one question at a time, asked again until it is answered. */
 export class Sync {
-  #current: { readonly id: string; readonly askedAt: number; heard: boolean } | undefined
+  #current: { readonly id: string; readonly askedAt: number; heard: boolean; parts: number } | undefined
   #held: Message[] = []
   #overflowed = false
   #timer: ClockTimer | undefined
@@ -71,11 +73,22 @@ export class Sync {
     this.#ask()
   }
 
-  /** Is this part of the answer that we wait for? */
-  isAnswer(id: string): boolean {
+  /** Is this the next part of the answer that we wait for? Behind a lost part nothing counts: it is asked for again. */
+  takesPart(id: string, part: number | undefined): boolean {
     if (this.#current?.id !== id) return false
     this.#current.heard = true
+    if (part !== this.#current.parts) return false
+    this.#current.parts += 1
     return true
+  }
+
+  /** Has every part come? If not, the rest is asked for soon. */
+  isWhole(id: string, parts: number): boolean {
+    if (this.#current?.id !== id) return false
+    if (this.#current.parts === parts) return true
+    this.#current.heard = false
+    this.#arm(BROKEN_MS * (0.5 + this.parts.random()))
+    return false
   }
 
   /** Keeps a live message for after the answer; false = no question is open. */
@@ -109,7 +122,7 @@ export class Sync {
   }
 
   #put(): void {
-    const question = { id: newId(), askedAt: this.parts.clock.now(), heard: false }
+    const question = { id: newId(), askedAt: this.parts.clock.now(), heard: false, parts: 0 }
     this.#current = question
     this.#attempt += 1
     this.#arm(RETRY.firstMs / 2 + backoffMs(RETRY, this.#attempt, this.parts.random))

@@ -3,7 +3,25 @@ import { type PushDriver, type PushNotifications } from '@pdvend/ports'
 import { intercept } from '../subject.js'
 import { errorOf, fence, note, onlineTill, openApp, publishNotes, pushCase, range } from './kit.js'
 
-const HOSTILE = ['', '+', '#', 'a/b', '$SYS', 'a+b', 'a#', 'till 1', 'caixa-ã', '🛒', '.', '..', '-rf', 'a\0b', 'a\nb', 'x'.repeat(65), 'ｔｉｌｌ']
+const HOSTILE = [
+  '',
+  '+',
+  '#',
+  'a/b',
+  '$SYS',
+  'a+b',
+  'a#',
+  'till 1',
+  'caixa-ã',
+  '🛒',
+  '.',
+  '..',
+  '-rf',
+  'a\0b',
+  'a\nb',
+  'x'.repeat(65),
+  'ｔｉｌｌ',
+]
 
 export const addressing = [
   pushCase('P1', 'a device gets only its own messages', async (subject) => {
@@ -59,7 +77,10 @@ export const addressing = [
     await there.publish({ all: true }, fence, { n: 0 })
     await theirs.fences.count(1)
     assert.deepEqual(theirs.notes.all, [])
-    assert.deepEqual(ours.map(({ fences }) => fences.all.length), [0, 0])
+    assert.deepEqual(
+      ours.map(({ fences }) => fences.all.length),
+      [0, 0],
+    )
   }),
   pushCase('P5', 'hostile device and group names are refused before anything is sent', async (subject) => {
     const reached: string[] = []
@@ -71,7 +92,8 @@ export const addressing = [
       const counted = intercept(driver as PushDriver, count)
       const journal = (driver as PushDriver).journal
       return new Proxy(counted, {
-        get: (target, name) => (name === 'journal' && journal !== undefined ? intercept(journal, count) : (Reflect.get(target, name) as unknown)),
+        get: (target, name) =>
+          name === 'journal' && journal !== undefined ? intercept(journal, count) : (Reflect.get(target, name) as unknown),
       })
     }
     const push = await openApp(subject, { wrap })

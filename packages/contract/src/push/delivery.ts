@@ -1,6 +1,21 @@
 import assert from 'node:assert/strict'
 import type { PublishItem } from '@pdvend/ports'
-import { collect, fence, networkLinkTill, note, onlineTill, openApp, publishNotes, pushCase, range, Seen, statusOf, till, until, wrapping } from './kit.js'
+import {
+  collect,
+  fence,
+  networkLinkTill,
+  note,
+  onlineTill,
+  openApp,
+  publishNotes,
+  pushCase,
+  range,
+  Seen,
+  statusOf,
+  till,
+  until,
+  wrapping,
+} from './kit.js'
 
 export const delivery = [
   pushCase('P13', 'an online device gets each of 2,000 messages', async (subject) => {
@@ -66,7 +81,10 @@ export const delivery = [
     await fences.count(1)
     assert.deepEqual(attempts.all, [1, 2, 3])
     assert.deepEqual(failures.all, [`${id} failed`])
-    const [receipt] = await until(() => push.receipts(id), ([first]) => first?.state === 'failed')
+    const [receipt] = await until(
+      () => push.receipts(id),
+      ([first]) => first?.state === 'failed',
+    )
     assert.match(receipt!.error ?? '', /printer on fire/)
   }),
   pushCase('P18', 'a slow handler keeps the window bounded and the connection alive, and nothing is lost', async (subject) => {
@@ -98,7 +116,10 @@ export const delivery = [
     const failed = outcomes.flatMap(({ error }, index) => (error === undefined ? [] : [`${index} ${error.code}`]))
     assert.deepEqual(failed, ['10 INVALID_ARGUMENT', '500 INVALID_ARGUMENT', '999 TOO_LARGE'])
     await notes.count(997, 30_000)
-    assert.deepEqual(notes.all, range(0, 999).filter((n) => ![10, 500, 999].includes(n)))
+    assert.deepEqual(
+      notes.all,
+      range(0, 999).filter((n) => ![10, 500, 999].includes(n)),
+    )
   }),
   pushCase(
     'P20',
@@ -109,7 +130,10 @@ export const delivery = [
       assert.equal((await push.publish({ device: 'till-1' }, note, { n: 1 }, { ttlMs: 0 })).state, 'accepted')
       await notes.count(1)
       await device.close()
-      await until(() => push.presence.get('till-1'), ({ state }) => state === 'offline')
+      await until(
+        () => push.presence.get('till-1'),
+        ({ state }) => state === 'offline',
+      )
       assert.equal((await push.publish({ device: 'till-1' }, note, { n: 2 }, { ttlMs: 0 })).state, 'dropped')
       assert.equal(push.stats().dropped, 1)
       await push.publish({ device: 'till-1' }, fence, { n: 0 })

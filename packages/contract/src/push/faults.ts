@@ -3,7 +3,20 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DeviceConnection, PortError } from '@pdvend/ports'
-import { altered, errorOf, networkLinkTill, note, onlineTill, openApp, publishNotes, pushCase, range, statusOf, until, wrapping } from './kit.js'
+import {
+  altered,
+  errorOf,
+  networkLinkTill,
+  note,
+  onlineTill,
+  openApp,
+  publishNotes,
+  pushCase,
+  range,
+  statusOf,
+  until,
+  wrapping,
+} from './kit.js'
 
 const journal = ['credentials', 'journal'] as const
 
@@ -63,17 +76,22 @@ export const faults = [
     journal,
     ['pause'],
   ),
-  pushCase('P55', 'a half-open connection is noticed, and nothing is missed', async (subject) => {
-    const push = await openApp(subject, { env: { PDVEND_PUSH_KEEPALIVE_SECONDS: '1' } })
-    const { device, link, notes } = await networkLinkTill(subject, push, 'till-1')
-    link.freeze()
-    await publishNotes(push, { device: 'till-1' }, range(1, 5))
-    await statusOf(device, 'offline', 8_000)
-    link.down()
-    link.mend()
-    await notes.count(5)
-    assert.deepEqual(notes.all, range(1, 5))
-  }, journal),
+  pushCase(
+    'P55',
+    'a half-open connection is noticed, and nothing is missed',
+    async (subject) => {
+      const push = await openApp(subject, { env: { PDVEND_PUSH_KEEPALIVE_SECONDS: '1' } })
+      const { device, link, notes } = await networkLinkTill(subject, push, 'till-1')
+      link.freeze()
+      await publishNotes(push, { device: 'till-1' }, range(1, 5))
+      await statusOf(device, 'offline', 8_000)
+      link.down()
+      link.mend()
+      await notes.count(5)
+      assert.deepEqual(notes.all, range(1, 5))
+    },
+    journal,
+  ),
   pushCase(
     'P56',
     'the app is killed between journal and broker: the next instance sees to it; a lost acknowledgement makes no second handling',
@@ -88,7 +106,10 @@ export const faults = [
       await notes.count(2)
       assert.deepEqual([...notes.all].sort(), [1, 2])
 
-      const deaf = await openApp(subject, wrapping((driver) => ({ journal: altered(driver.journal!, { acknowledge: () => Promise.reject(new PortError('UNAVAILABLE')) }) })))
+      const deaf = await openApp(
+        subject,
+        wrapping((driver) => ({ journal: altered(driver.journal!, { acknowledge: () => Promise.reject(new PortError('UNAVAILABLE')) }) })),
+      )
       await Promise.all([keeper.close(), next.close()])
       await publishNotes(deaf, { device: 'till-1' }, [3])
       await notes.count(3)
@@ -119,38 +140,54 @@ export const faults = [
       const { id } = await push.publish({ device: 'till-1' }, note, { n: 1 })
       await hanging.message((message) => message === 'begun 1')
       await hanging.kill()
+      assert.deepEqual(
+        (await push.receipts(id)).map(({ state }) => state),
+        ['queued'],
+      )
 
       const silent = await start('silent')
       await silent.message((message) => message === 'handled 1')
       await silent.kill()
-      assert.deepEqual((await push.receipts(id)).map(({ state }) => state), ['queued'], 'its acknowledgement never left')
+      assert.deepEqual(
+        (await push.receipts(id)).map(({ state }) => state),
+        ['queued'],
+        'its acknowledgement never left',
+      )
 
       const honest = await start('honest')
       await honest.message((message) => message === 'online')
       await publishNotes(push, { device: 'till-1' }, [2])
       await honest.message((message) => message === 'handled 2')
       assert.equal(honest.messages.includes('handled 1'), false)
-      await until(() => push.receipts(id), ([receipt]) => receipt?.state === 'handled')
+      await until(
+        () => push.receipts(id),
+        ([receipt]) => receipt?.state === 'handled',
+      )
     },
     journal,
     ['processes'],
   ),
-  pushCase('P58', 'an engine that throttles slows down, and nothing is lost', async (subject) => {
-    let calls = 0
-    const throttled = wrapping((driver) => ({
-      send: (...args) => {
-        calls += 1
-        if (calls % 3 !== 0) return Promise.reject(new PortError('RATE_LIMITED', { outcome: 'not-applied' }))
-        return driver.send(...args)
-      },
-    }))
-    const push = await openApp(subject, { ...throttled, face: { retry: { maxAttempts: 10, firstMs: 5, maxMs: 20 } } })
-    const other = await openApp(subject)
-    const { notes } = await onlineTill(subject, other, 'till-1')
-    await publishNotes(push, { device: 'till-1' }, range(1, 60))
-    await notes.has(60)
-    assert.deepEqual(notes.all, range(1, 60))
-  }, journal),
+  pushCase(
+    'P58',
+    'an engine that throttles slows down, and nothing is lost',
+    async (subject) => {
+      let calls = 0
+      const throttled = wrapping((driver) => ({
+        send: (...args) => {
+          calls += 1
+          if (calls % 3 !== 0) return Promise.reject(new PortError('RATE_LIMITED', { outcome: 'not-applied' }))
+          return driver.send(...args)
+        },
+      }))
+      const push = await openApp(subject, { ...throttled, face: { retry: { maxAttempts: 10, firstMs: 5, maxMs: 20 } } })
+      const other = await openApp(subject)
+      const { notes } = await onlineTill(subject, other, 'till-1')
+      await publishNotes(push, { device: 'till-1' }, range(1, 60))
+      await notes.has(60)
+      assert.deepEqual(notes.all, range(1, 60))
+    },
+    journal,
+  ),
   pushCase('P59', 'two clients as one device: the former is told, and there is no storm of reconnections', async (subject) => {
     const push = await openApp(subject)
     let asked = 0
@@ -174,19 +211,24 @@ export const faults = [
     assert.equal(error.code, 'PERMISSION_DENIED')
     assert.match(error.message, /quota of the plan/)
   }),
-  pushCase('P61', 'a device that takes nothing off its socket does not hold up the others', async (subject) => {
-    const push = await openApp(subject)
-    const stuck = await networkLinkTill(subject, push, 'stuck', { groups: ['front'] })
-    const quick = await onlineTill(subject, push, 'quick', { groups: ['front'] })
-    stuck.link.freeze()
-    const text = 'x'.repeat(30_000)
-    const startedAt = Date.now()
-    for (const n of range(1, 200)) await push.publish({ group: 'front' }, note, { n, text })
-    await quick.notes.count(200, 15_000)
-    assert.deepEqual(quick.notes.all, range(1, 200))
-    assert.ok(Date.now() - startedAt < 30_000)
-    stuck.link.mend()
-    await stuck.notes.has(200)
-    assert.deepEqual(stuck.notes.all, range(1, 200))
-  }, journal),
+  pushCase(
+    'P61',
+    'a device that takes nothing off its socket does not hold up the others',
+    async (subject) => {
+      const push = await openApp(subject)
+      const stuck = await networkLinkTill(subject, push, 'stuck', { groups: ['front'] })
+      const quick = await onlineTill(subject, push, 'quick', { groups: ['front'] })
+      stuck.link.freeze()
+      const text = 'x'.repeat(30_000)
+      const startedAt = Date.now()
+      for (const n of range(1, 200)) await push.publish({ group: 'front' }, note, { n, text })
+      await quick.notes.count(200, 15_000)
+      assert.deepEqual(quick.notes.all, range(1, 200))
+      assert.ok(Date.now() - startedAt < 30_000)
+      stuck.link.mend()
+      await stuck.notes.has(200)
+      assert.deepEqual(stuck.notes.all, range(1, 200))
+    },
+    journal,
+  ),
 ]

@@ -102,7 +102,10 @@ export class Seen<T> {
       await new Promise<void>((resolve, reject) => {
         wake = () => void (done(this.all) && resolve())
         this.#waiting.add(wake)
-        timer = setTimeout(() => reject(new Error(`not seen within ${withinMs} ms; seen: ${JSON.stringify(this.all.slice(-20))} (${this.all.length})`)), withinMs)
+        timer = setTimeout(
+          () => reject(new Error(`not seen within ${withinMs} ms; seen: ${JSON.stringify(this.all.slice(-20))} (${this.all.length})`)),
+          withinMs,
+        )
       })
     } finally {
       clearTimeout(timer)
@@ -173,7 +176,11 @@ export function range(from: number, to: number): number[] {
 }
 
 /** Publishes the notes `from` to `to` to a target, in order. */
-export async function publishNotes(push: PushNotifications, to: Parameters<PushNotifications['publish']>[0], numbers: readonly number[]): Promise<void> {
+export async function publishNotes(
+  push: PushNotifications,
+  to: Parameters<PushNotifications['publish']>[0],
+  numbers: readonly number[],
+): Promise<void> {
   const outcomes = await push.publishMany(numbers.map((n) => ({ to, message: note, body: { n } })))
   const failed = outcomes.find(({ error }) => error !== undefined)
   if (failed?.error !== undefined) throw failed.error

@@ -5,10 +5,20 @@ import { altered } from './kit.js'
 type Break = (journal: PushJournal) => Partial<PushJournal>
 
 function journalMutant(name: string, fault: string, clauses: readonly string[], change: Break): Mutant<'push'> {
-  return { name, fault, clauses, mutate: (driver) => (driver.journal ? altered(driver, { journal: altered(driver.journal, change(driver.journal)) }) : driver) }
+  return {
+    name,
+    fault,
+    clauses,
+    mutate: (driver) => (driver.journal ? altered(driver, { journal: altered(driver.journal, change(driver.journal)) }) : driver),
+  }
 }
 
-function driverMutant(name: string, fault: string, clauses: readonly string[], change: (driver: PushDriver) => Partial<PushDriver>): Mutant<'push'> {
+function driverMutant(
+  name: string,
+  fault: string,
+  clauses: readonly string[],
+  change: (driver: PushDriver) => Partial<PushDriver>,
+): Mutant<'push'> {
   return { name, fault, clauses, mutate: (driver) => altered(driver, change(driver)) }
 }
 
@@ -22,7 +32,8 @@ export const mutants: readonly Mutant<'push'>[] = [
     },
     async append(entry, now, call) {
       const receipt = await journal.append(entry, now, call)
-      if (entry.stream.startsWith('device:')) await journal.acknowledge(entry.stream.slice(7), { [entry.stream]: receipt.sequence }, [], now, call)
+      if (entry.stream.startsWith('device:'))
+        await journal.acknowledge(entry.stream.slice(7), { [entry.stream]: receipt.sequence }, [], now, call)
       return receipt
     },
   })),
@@ -46,7 +57,10 @@ export const mutants: readonly Mutant<'push'>[] = [
   })),
   journalMutant('kept in memory', 'a message is accepted before it is kept', ['P21'], (journal) => {
     let sequence = 1_000_000
-    return { append: async () => ({ sequence: ++sequence, previous: sequence - 1, known: false }), enroll: (...args) => journal.enroll(...args) }
+    return {
+      append: async () => ({ sequence: ++sequence, previous: sequence - 1, known: false }),
+      enroll: (...args) => journal.enroll(...args),
+    }
   }),
   driverMutant('group leak', 'a device that left a group stays in it', ['P3'], (driver) => {
     const ever = new Map<string, Set<string>>()
@@ -60,7 +74,8 @@ export const mutants: readonly Mutant<'push'>[] = [
       issue: (device, options) => driver.issue(device, { ...options, groups: all(device, options.groups) }),
       ...(driver.journal && {
         journal: altered(driver.journal, {
-          enroll: (device: string, groups: readonly string[] | undefined, call: DriverCall) => driver.journal!.enroll(device, all(device, groups), call),
+          enroll: (device: string, groups: readonly string[] | undefined, call: DriverCall) =>
+            driver.journal!.enroll(device, all(device, groups), call),
         }),
       }),
     }
@@ -70,7 +85,4 @@ export const mutants: readonly Mutant<'push'>[] = [
     presence: async (device, call) => ({ ...(await driver.presence(device, call)), state: 'online' }),
   })),
   driverMutant('revocation forgotten', 'revoked credentials still work', ['P48'], () => ({ revoke: () => Promise.resolve() })),
-  driverMutant('namespace ignored', 'a group message goes to everybody', ['P2'], (driver) => ({
-    send: (to, bytes, call) => driver.send('group' in to ? { all: true } : to, bytes, call),
-  })),
 ]

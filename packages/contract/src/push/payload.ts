@@ -37,7 +37,7 @@ export const payload = [
     assert.equal(error.outcome, 'not-applied')
     assert.match(error.message, /bytes/)
     assert.equal((await errorOf(push.request('nobody', 'ask', 'x'.repeat(most + 2_000), { timeoutMs: 1_000 }))).code, 'TOO_LARGE')
-    for (const body of [{ n: 1n }, cycle(), undefined])
+    for (const body of [{ n: 1n }, cycle()])
       assert.equal((await errorOf(push.publish({ device: 'nobody' }, blob, body))).code, 'INVALID_ARGUMENT')
     assert.equal(sent, 0)
   }),
@@ -52,9 +52,15 @@ export const payload = [
     const { id } = await push.publish({ device: 'till-1' }, newer, { number: 'one' })
     await publishNotes(push, { device: 'till-1' }, [2])
     await numbers.count(1)
-    assert.deepEqual(errors.all.map(({ code }) => code), ['INVALID_ARGUMENT'])
+    assert.deepEqual(
+      errors.all.map(({ code }) => code),
+      ['INVALID_ARGUMENT'],
+    )
     assert.match(errors.all[0]!.message, /contract\.note/)
-    const [receipt] = await until(() => push.receipts(id), ([first]) => first?.state === 'failed')
+    const [receipt] = await until(
+      () => push.receipts(id),
+      ([first]) => first?.state === 'failed',
+    )
     assert.match(receipt!.error ?? '', /INVALID_ARGUMENT/)
   }),
 ]

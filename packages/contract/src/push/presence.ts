@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict'
 import type { PresenceFact } from '@pdvend/ports'
-import { keepingStore, networkLinkTill, onlineTill, openApp, pushCase, range, statusOf, till, until, watchPresence, wrapping } from './kit.js'
+import {
+  keepingStore,
+  networkLinkTill,
+  onlineTill,
+  openApp,
+  pushCase,
+  range,
+  statusOf,
+  till,
+  until,
+  watchPresence,
+  wrapping,
+} from './kit.js'
 
 const needs = ['credentials', 'presence'] as const
 
@@ -25,7 +37,10 @@ export const presence = [
 
       const silent = await networkLinkTill(subject, push, 'till-3')
       silent.link.freeze()
-      await seen.when((all) => all.some(({ device, state, reason }) => device === 'till-3' && state === 'offline' && reason === 'lost'), 6_000)
+      await seen.when(
+        (all) => all.some(({ device, state, reason }) => device === 'till-3' && state === 'offline' && reason === 'lost'),
+        6_000,
+      )
       assert.equal((await push.presence.get('till-3')).state, 'offline')
     },
     needs,
@@ -69,12 +84,18 @@ export const presence = [
       const first = await onlineTill(subject, push, 'till-1')
       await first.device.close()
       await onlineTill(subject, push, 'till-1')
-      await until(async () => facts.length, (count) => count >= 3)
+      await until(
+        async () => facts.length,
+        (count) => count >= 3,
+      )
       for (const fact of [facts[2]!, facts[1]!, facts[0]!, facts[2]!, facts[1]!, facts[0]!, facts[2]!]) tell!(fact)
       await seen.count(1)
       tell!({ device: 'fence', version: 1, state: 'online', at: 0 })
       await seen.when((all) => all.some(({ device }) => device === 'fence'))
-      assert.deepEqual(seen.all.map(({ device, state }) => `${device} ${state}`), ['till-1 online', 'fence online'])
+      assert.deepEqual(
+        seen.all.map(({ device, state }) => `${device} ${state}`),
+        ['till-1 online', 'fence online'],
+      )
     },
     needs,
   ),
@@ -87,9 +108,15 @@ export const presence = [
       const leaves = await networkLinkTill(subject, push, 'leaves')
       leaves.link.down()
       await subject.engine.kill!()
-      await until(() => push.presence.get('leaves'), ({ state }) => state === 'offline')
+      await until(
+        () => push.presence.get('leaves'),
+        ({ state }) => state === 'offline',
+      )
       await statusOf(stays.device, 'online')
-      await until(() => push.presence.get('stays'), ({ state }) => state === 'online')
+      await until(
+        () => push.presence.get('stays'),
+        ({ state }) => state === 'online',
+      )
     },
     needs,
     ['kill'],
@@ -136,7 +163,10 @@ export const presence = [
         await device.close()
         await seen.when((all) => all.filter(({ state }) => state === 'offline').length === round)
       }
-      assert.deepEqual(seen.all.map(({ state }) => state), ['online', 'offline', 'online', 'offline'])
+      assert.deepEqual(
+        seen.all.map(({ state }) => state),
+        ['online', 'offline', 'online', 'offline'],
+      )
     },
     needs,
   ),

@@ -37,12 +37,18 @@ export const receipts = [
     async (subject) => {
       const sender = await openApp(subject)
       const { id } = await sender.publish({ device: 'till-1' }, note, { n: 1 })
-      assert.deepEqual((await sender.receipts(id)).map(({ state }) => state), ['queued'])
+      assert.deepEqual(
+        (await sender.receipts(id)).map(({ state }) => state),
+        ['queued'],
+      )
       await sender.close()
       const push = await openApp(subject)
       const { notes } = collect(till(subject, push, 'till-1'))
       await notes.count(1)
-      const [receipt] = await until(() => push.receipts(id), ([first]) => first?.state === 'handled')
+      const [receipt] = await until(
+        () => push.receipts(id),
+        ([first]) => first?.state === 'handled',
+      )
       assert.deepEqual([receipt!.id, receipt!.device], [id, 'till-1'])
     },
     ['credentials', 'journal'],
@@ -83,7 +89,10 @@ export const receipts = [
       await statusOf(device, 'online')
       assert.equal((await errorOf(push.request('till-1', 'slow', {}, { timeoutMs: 150 }))).code, 'DEADLINE_EXCEEDED')
       release()
-      await until(async () => push.stats().lateAnswers, (count) => count === 1)
+      await until(
+        async () => push.stats().lateAnswers,
+        (count) => count === 1,
+      )
       assert.equal(await push.request('till-1', 'fast', {}, { timeoutMs: 10_000 }), 'in time')
       assert.equal(push.stats().lateAnswers, 1)
     },
@@ -104,7 +113,10 @@ export const receipts = [
       }
       const names = range(0, 99).map((n) => devices[n % 2]!.name)
       const answers = await Promise.all(names.map((name, n) => push.request(name, 'double', n, { timeoutMs: 20_000 })))
-      assert.deepEqual(answers, names.map((name, n) => `${name}${2 * n}`))
+      assert.deepEqual(
+        answers,
+        names.map((name, n) => `${name}${2 * n}`),
+      )
     },
     ['credentials', 'request'],
   ),
@@ -143,7 +155,10 @@ export const receipts = [
       for (const n of range(1, 5)) assert.equal(await push.request('till-1', 'count', n, { timeoutMs: 10_000 }), n)
       assert.deepEqual(runs.all, range(1, 5))
       for (const n of range(1, 5)) await device.send(report, { n })
-      assert.deepEqual(reports.all, range(1, 5).map((n) => `till-1 ${n}`))
+      assert.deepEqual(
+        reports.all,
+        range(1, 5).map((n) => `till-1 ${n}`),
+      )
     },
     ['credentials', 'request'],
   ),

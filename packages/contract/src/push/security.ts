@@ -11,7 +11,10 @@ export const security = [
     push.onMessage(report, ({ n }, { device }) => reports.add(`${device} ${n}`))
     const victim = await onlineTill(subject, push, 'victim', { groups: ['vault'] })
     const theirs = await push.credentials.issue('victim', TTL)
-    const thief = async (change: Partial<DeviceConnection>): Promise<DeviceConnection> => ({ ...(await push.credentials.issue('thief', TTL)), ...change })
+    const thief = async (change: Partial<DeviceConnection>): Promise<DeviceConnection> => ({
+      ...(await push.credentials.issue('thief', TTL)),
+      ...change,
+    })
 
     const everything = theirs.subscribe[0]!.replace(/victim$/, '+')
     for (const subscribe of [theirs.subscribe, [everything], ['#'], ['$SYS/#'], [`${theirs.publish}/app`]]) {
@@ -19,7 +22,10 @@ export const security = [
       const got = collect(reader)
       await publishNotes(push, { device: 'victim' }, [1])
       await publishNotes(push, { group: 'vault' }, [2])
-      await until(async () => reader.status, (status) => status === 'denied' || status === 'resyncing' || status === 'offline')
+      await until(
+        async () => reader.status,
+        (status) => status === 'denied' || status === 'resyncing' || status === 'offline',
+      )
       assert.deepEqual(got.notes.all, [])
       await reader.close()
     }
@@ -53,27 +59,38 @@ export const security = [
     let renewed = 0
     const short = till(subject, push, 'till-2', { connection: () => ((renewed += 1), push.credentials.issue('till-2', { ttlMs: 1_500 })) })
     const { notes } = collect(short)
-    await until(async () => renewed, (count) => count >= 3)
+    await until(
+      async () => renewed,
+      (count) => count >= 3,
+    )
     await publishNotes(push, { device: 'till-2' }, [1])
     await notes.count(1)
   }),
-  pushCase('P48', 'a revoked device is cut off within two seconds and gets nothing after; new credentials let it in again', async (subject) => {
-    const push = await openApp(subject)
-    let connection = await push.credentials.issue('till-1', TTL)
-    const { device, notes } = await onlineTill(subject, push, 'till-1', { connection: async () => connection })
-    await publishNotes(push, { device: 'till-1' }, [1])
-    await notes.count(1)
-    await push.credentials.revoke('till-1')
-    await publishNotes(push, { device: 'till-1' }, [2])
-    await until(async () => device.status, (status) => status !== 'online', 2_000)
-    await statusOf(device, 'denied')
-    assert.equal(device.lastError?.code, 'UNAUTHENTICATED')
-    assert.deepEqual(notes.all, [1])
-    connection = await push.credentials.issue('till-1', TTL)
-    device.resume()
-    await notes.count(2)
-    assert.deepEqual(notes.all, [1, 2])
-  }),
+  pushCase(
+    'P48',
+    'a revoked device is cut off within two seconds and gets nothing after; new credentials let it in again',
+    async (subject) => {
+      const push = await openApp(subject)
+      let connection = await push.credentials.issue('till-1', TTL)
+      const { device, notes } = await onlineTill(subject, push, 'till-1', { connection: async () => connection })
+      await publishNotes(push, { device: 'till-1' }, [1])
+      await notes.count(1)
+      await push.credentials.revoke('till-1')
+      await publishNotes(push, { device: 'till-1' }, [2])
+      await until(
+        async () => device.status,
+        (status) => status !== 'online',
+        2_000,
+      )
+      await statusOf(device, 'denied')
+      assert.equal(device.lastError?.code, 'UNAUTHENTICATED')
+      assert.deepEqual(notes.all, [1])
+      connection = await push.credentials.issue('till-1', TTL)
+      device.resume()
+      await notes.count(2)
+      assert.deepEqual(notes.all, [1, 2])
+    },
+  ),
   pushCase('P49', 'nobody gets in without a password, or with one that is made up, changed or of another device', async (subject) => {
     const push = await openApp(subject)
     const good = await push.credentials.issue('till-1', TTL)
@@ -100,7 +117,9 @@ export const security = [
   pushCase('P50', 'new grants reach a device that is connected', async (subject) => {
     const push = await openApp(subject)
     let groups: string[] = []
-    const { device, notes } = await onlineTill(subject, push, 'till-1', { connection: () => push.credentials.issue('till-1', { ...TTL, groups }) })
+    const { device, notes } = await onlineTill(subject, push, 'till-1', {
+      connection: () => push.credentials.issue('till-1', { ...TTL, groups }),
+    })
     const statuses: string[] = []
     device.onStatus((status) => statuses.push(status))
     groups = ['promo']

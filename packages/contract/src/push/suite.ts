@@ -18,7 +18,8 @@ export const pushSuite: ContractSuite<'push', PushNotifications> = {
   port: 'push',
   cases: [...addressing, ...payload, ...delivery, ...offline, ...retained, ...presence, ...receipts, ...security, ...faults, ...clients],
   mutants,
-  face: (driver, { adapter, capabilities, clock, random, extra }) => new PushNotifications(driver, { adapter, capabilities, clock, random, ...extra }),
+  face: (driver, { adapter, capabilities, clock, random, extra }) =>
+    new PushNotifications(driver, { adapter, capabilities, clock, random, ...extra }),
   close: (push) => push.close(),
   refusals: {
     journal: (push) => push.receipts('some-id'),

@@ -31,6 +31,10 @@ export const config = {
       example: 'wss://loja.example.com/push,mqtts://loja.example.com:8883',
     },
   ),
+  hosting: env('PUSH_HOSTING', z.enum(['auto', 'never']).default('auto'), {
+    doc: 'auto: this process may host the broker; never: it waits for another process of the same directory to do so; default auto',
+    example: 'never',
+  }),
   namespace: env(
     'PUSH_NAMESPACE',
     z

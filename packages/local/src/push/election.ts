@@ -10,6 +10,7 @@ export interface HostSettings {
   readonly host: string
   readonly tcpPort: number
   readonly wsPort: number
+  readonly hosting: 'auto' | 'never'
 }
 
 /**
@@ -55,14 +56,23 @@ export class Election {
       if (this.#closed) throw new PortError('CLOSED', { adapter: 'local-push' })
       const row = this.registry.host()
       if (row.instance !== undefined && (this.#broker?.epoch === row.epoch || (await answers(row)))) return row
-      const mine = await this.#stand(row).catch((error: unknown) => {
-        // A fixed port is taken: by a host that has just come up, or by somebody else for good.
-        if (attempt < 20 && PortError.is(error, 'UNAVAILABLE')) return undefined
+      const mine = await this.#standIfAllowed(row).catch((error: unknown) => {
+        // A fixed port is taken, or the next host is yet to come: by now, or never.
+        if (attempt < 60 && PortError.is(error, 'UNAVAILABLE')) return undefined
         throw error
       })
       if (mine !== undefined) return mine
       await sleep(this.clock, 20 + Math.random() * 80)
     }
+  }
+
+  async #standIfAllowed(former: HostRow): Promise<HostRow | undefined> {
+    if (this.settings.hosting === 'auto') return this.#stand(former)
+    throw new PortError('UNAVAILABLE', {
+      adapter: 'local-push',
+      operation: 'open',
+      detail: 'no process hosts the broker and this one must not (PDVEND_PUSH_HOSTING=never): start the app that does',
+    })
   }
 
   /** Tries to become host in place of the one in `former`. */

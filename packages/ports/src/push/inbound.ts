@@ -107,17 +107,28 @@ export class Inbound {
     const { journal } = this
     const now = this.clock.now()
     if (journal === undefined) {
-      return this.#answer(device, { kind: 'synced', sync, journal: 'none', cursors: {}, more: false, lost: [], sentAt: now })
+      return this.#answer(device, { kind: 'synced', sync, journal: 'none', parts: 0, cursors: {}, more: false, lost: [], sentAt: now })
     }
     const request = { cursors: asked === undefined || asked === journal.id ? cursors : {}, maxEntries: PAGE_ENTRIES, maxBytes: PAGE_BYTES }
     const page = await journal.replay(device, request, now, { signal: this.signal })
-    const sending = page.entries.map(({ id, stream, sequence, previous, expiresAt, receiptTo, bytes: body }) => {
+    const sending = page.entries.map(({ id, stream, sequence, previous, expiresAt, receiptTo, bytes: body }, part) => {
       const place = { journal: journal.id, stream, sequence, previous }
       const receipt = receiptTo === undefined ? {} : { receiptTo }
-      return this.#answer(device, { kind: 'message', id, place, expiresAt, sentAt: now, ...receipt, sync, body })
+      return this.#answer(device, { kind: 'message', id, place, expiresAt, sentAt: now, ...receipt, sync, part, body })
     })
     const { cursors: reached, more, lost } = page
-    sending.push(this.#answer(device, { kind: 'synced', sync, journal: journal.id, cursors: reached, more, lost, sentAt: now }))
+    sending.push(
+      this.#answer(device, {
+        kind: 'synced',
+        sync,
+        journal: journal.id,
+        parts: page.entries.length,
+        cursors: reached,
+        more,
+        lost,
+        sentAt: now,
+      }),
+    )
     await Promise.all(sending)
   }
 

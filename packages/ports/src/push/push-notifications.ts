@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { CallOptions } from '../call.js'
 import { Calls } from '../calls.js'
 import { effective } from '../capabilities.js'
@@ -62,6 +63,8 @@ export class PushNotifications implements AsyncDisposable {
     this.#sendTimeoutMs = options.sendTimeoutMs ?? 1_000
     const { clock, log } = this.#calls
     const { signal } = this.#ended
+    // Every answer to a device in flight listens to it.
+    setMaxListeners(0, signal)
     this.#receipts = new Receipts(clock)
     this.#inbound = new Inbound(driver, this.#journal, this.#receipts, this.#requests, clock, log, signal)
     this.#nudges = this.#journal && new Nudges(driver, this.#journal.id, clock, signal)

@@ -29,8 +29,9 @@ export type DownFrame =
       readonly sentAt: number
       /** Instance that waits for receipts. */
       readonly receiptTo?: string
-      /** Part of the answer to this `sync`. */
+      /** Part of the answer to this `sync`, the how manieth from 0: an answer with a hole is no answer. */
       readonly sync?: string
+      readonly part?: number
       readonly body: Uint8Array
     }
   | {
@@ -45,6 +46,8 @@ export type DownFrame =
       readonly kind: 'synced'
       readonly sync: string
       readonly journal: string
+      /** How many parts came before this. */
+      readonly parts: number
       readonly cursors: Cursors
       /** Ask again once these are handled. */
       readonly more: boolean
@@ -145,9 +148,18 @@ const outcome: Check = (value) => isObject(value) && text(value.id) && oneOf('fa
 const answerError: Check = (value) => isObject(value) && oneOf('unhandled', 'failed', 'invalid')(value.reason) && words(value.message)
 
 const DOWN: Readonly<Record<string, Shape>> = {
-  message: { id: text, place: maybe(place), expiresAt: time, sentAt: time, receiptTo: maybe(text), sync: maybe(text), body: bytesCheck },
+  message: {
+    id: text,
+    place: maybe(place),
+    expiresAt: time,
+    sentAt: time,
+    receiptTo: maybe(text),
+    sync: maybe(text),
+    part: maybe(whole),
+    body: bytesCheck,
+  },
   request: { id: text, replyTo: text, expiresAt: time, sentAt: time, body: bytesCheck },
-  synced: { sync: text, journal: text, cursors, more: flag, lost: texts, sentAt: time },
+  synced: { sync: text, journal: text, parts: whole, cursors, more: flag, lost: texts, sentAt: time },
   heads: { journal: text, heads: cursors, sentAt: time },
   renew: { sentAt: time },
   takenOver: { sentAt: time },
