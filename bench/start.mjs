@@ -12,20 +12,9 @@ import { fileURLToPath } from 'node:url'
 const rounds = Number(process.argv[2] ?? 21)
 const folder = dirname(fileURLToPath(import.meta.url))
 
-const variants = {
-  empty: '',
-  rawClients: `
-    await import('reflect-metadata'); await import('inversify'); await import('zod')
-    await import('libsql'); await import('aedes'); await import('mqtt'); await import('ws')`,
-  container: `await import('@pdvend/container')`,
-  presets: `await import('@pdvend/container'); await import('@pdvend/local')`,
-  started: `
-    const { defineApp } = await import('@pdvend/container'); const { local } = await import('@pdvend/local')
-    running = await defineApp({ profiles: { local }, signals: [] }).start({ PDVEND_LOCAL_DIR: process.argv[1] })`,
-}
-
-const samples = Object.fromEntries(Object.keys(variants).map((name) => [name, []]))
-for (let round = 0; round < rounds; round++) for (const [name, code] of Object.entries(variants)) samples[name].push(cpuMs(code))
+const variants = ['empty', 'raw-clients', 'container', 'presets', 'started']
+const samples = Object.fromEntries(variants.map((name) => [name, []]))
+for (let round = 0; round < rounds; round++) for (const name of variants) samples[name].push(cpuMs(name))
 
 const of = (name, pick) => pick(samples[name]) - pick(samples.empty)
 const result = {
@@ -36,7 +25,7 @@ const result = {
   medianMs: figures(median),
   leastMs: figures((values) => Math.min(...values)),
   ratios: {
-    startedToRawClients: round2(of('started', median) / of('rawClients', median)),
+    startedToRawClients: round2(of('started', median) / of('raw-clients', median)),
     target: '<= 1.1',
     presetsAddMs: round2(of('presets', median) - of('container', median)),
     presetsTarget: '<= 20',
@@ -51,22 +40,17 @@ console.log(`importing every preset adds ${result.ratios.presetsAddMs} ms (targe
 mkdirSync(join(folder, 'results'), { recursive: true })
 writeFileSync(join(folder, 'results/start.json'), `${JSON.stringify(result, null, 2)}\n`)
 
-/** Runs `code` in a Node of its own, which tells its CPU time when the code is done. */
-function cpuMs(code) {
+/** Runs `start/<variant>.mjs` in a Node of its own, which tells its CPU time in milliseconds when it is done. */
+function cpuMs(variant) {
   const directory = mkdtempSync(join(tmpdir(), 'pdvend-bench-'))
-  const script = `let running; ${code}
-    const { user, system } = process.cpuUsage(); process.stdout.write(String((user + system) / 1000)); await running?.close()`
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script, directory], {
-    cwd: folder,
-    encoding: 'utf8',
-  })
+  const { stdout, stderr, status } = spawnSync(process.execPath, [join(folder, `start/${variant}.mjs`), directory], { encoding: 'utf8' })
   rmSync(directory, { recursive: true, force: true })
   if (status !== 0) throw new Error(stderr)
   return Number(stdout)
 }
 
 function figures(pick) {
-  return Object.fromEntries(Object.keys(variants).map((name) => [name, round2(name === 'empty' ? pick(samples.empty) : of(name, pick))]))
+  return Object.fromEntries(variants.map((name) => [name, round2(name === 'empty' ? pick(samples.empty) : of(name, pick))]))
 }
 
 function median(values) {

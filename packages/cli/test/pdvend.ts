@@ -33,4 +33,4 @@ export class Shell {
 }
 
 /** An adapter of jobs as an outsider's file would bring it. */
-export const outsiderModule = fileURLToPath(new URL('./outsider.mjs', import.meta.url))
+export const outsiderModule = fileURLToPath(new URL('./children/outsider.mjs', import.meta.url))

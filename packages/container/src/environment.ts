@@ -100,7 +100,7 @@ function unknownVariables(adapters: readonly AnyAdapter[], source: Environment):
 }
 
 /** Every variable that the app or any adapter that it lists understands. */
-export function knownVariables(adapters: readonly AnyAdapter[]): readonly string[] {
+function knownVariables(adapters: readonly AnyAdapter[]): readonly string[] {
   const shapes: readonly SettingsShape[] = [ownSettings, ...adapters.map(({ config }) => config)]
   const names = shapes.flatMap((shape) => Object.values(shape).map(({ env }) => env))
   return [...new Set(['PDVEND_PROFILE', ...portNames.map(overrideVariable), ...names])].sort()

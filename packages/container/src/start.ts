@@ -103,7 +103,7 @@ async function openPort<Port extends PortName>(
     ...ports[port],
     ...(port === 'telemetry' ? await spooled(plan, clock, log) : {}),
     adapter: name,
-    capabilities: (driver as { capabilities?: PortTypes[Port]['capabilities'] }).capabilities ?? capabilities,
+    capabilities,
     onFailure: (error: PortError) => watch.failed(port, error),
   }
   const instance = portClasses[port].create(driver, options)

@@ -25,7 +25,7 @@ export interface Behaviour {
 
 type Behaviours = { readonly [Port in PortName]?: Behaviour }
 
-export const blobConfig = {
+const blobConfig = {
   bucket: env('BLOB_BUCKET', z.string().min(3).default('notas'), { doc: 'Bucket that holds the files', example: 'pdv-notas' }),
   requestMs: env('BLOB_REQUEST_MS', z.coerce.number().int().min(1).default(10_000), {
     doc: 'Time of a request in milliseconds',
@@ -34,7 +34,7 @@ export const blobConfig = {
   secretKey: secret('BLOB_SECRET_KEY', { doc: 'Secret key of the store' }),
 }
 
-export const jobsConfig = {
+const jobsConfig = {
   brokers: env('JOBS_BROKERS', z.string().min(1).default('127.0.0.1:9092'), { doc: 'Brokers, comma-separated', example: 'kafka:9092' }),
   tls: env('JOBS_TLS', z.stringbool().default(false), { doc: 'Encrypt the connection: yes or no', example: 'yes' }),
   mode: env('JOBS_MODE', z.enum(['share', 'group']).default('group'), { doc: 'How consumers share', example: 'share' }),
@@ -48,7 +48,7 @@ const limits = {
   telemetry: { maxBatchEvents: 100, maxBatchBytes: 1e6, maxEventBytes: 1e5 },
 }
 
-export function testDriver(port: PortName, journal: Journal, behaviour: Behaviour = {}): never {
+function testDriver(port: PortName, journal: Journal, behaviour: Behaviour = {}): never {
   const driver: Driver & { limits: object; capabilities?: object } = {
     limits: limits[port],
     ...(behaviour.measured === undefined ? {} : { capabilities: behaviour.measured }),
@@ -62,7 +62,7 @@ export function testDriver(port: PortName, journal: Journal, behaviour: Behaviou
 }
 
 /** Opens the driver of one port and writes it down. */
-export function opener(port: PortName, journal: Journal, behaviour: Behaviour = {}) {
+function opener(port: PortName, journal: Journal, behaviour: Behaviour = {}) {
   return async (settings: unknown, deps: AdapterDeps): Promise<never> => {
     journal.push(`open ${port}`)
     await behaviour.open?.(settings, deps)

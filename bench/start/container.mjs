@@ -1,0 +1,4 @@
+import '@pdvend/container'
+import { printCpu } from './cpu.mjs'
+
+printCpu()

@@ -1,0 +1,3 @@
+import { printCpu } from './cpu.mjs'
+
+printCpu()

@@ -1,0 +1,5 @@
+import '@pdvend/container'
+import '@pdvend/local'
+import { printCpu } from './cpu.mjs'
+
+printCpu()
