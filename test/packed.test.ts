@@ -36,7 +36,13 @@ describe('the packages as they would be published', () => {
   /** Runs Node in the stranger's project; what it says on stderr counts, since a warning is a defect there. */
   function node(...args: readonly string[]): { stdout: string; stderr: string; status: number | null } {
     const data = mkdtempSync(join(folder, 'data-'))
-    const env = { ...cleanEnvironment(), PDVEND_PROFILE: 'local', PDVEND_LOCAL_DIR: data, PDVEND_PUSH_TCP_PORT: '0', PDVEND_PUSH_WS_PORT: '0' }
+    const env = {
+      ...cleanEnvironment(),
+      PDVEND_PROFILE: 'local',
+      PDVEND_LOCAL_DIR: data,
+      PDVEND_PUSH_TCP_PORT: '0',
+      PDVEND_PUSH_WS_PORT: '0',
+    }
     const { stdout, stderr, status } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8', env, timeout: 100_000 })
     return { stdout, stderr, status }
   }

@@ -59,6 +59,17 @@ export const MOUNTED_ENTRIES = ['packages/local/dist/blob-handler/index.js', 'pa
 export const BROWSER_ENTRIES = ['packages/ports/src/define.ts', 'packages/ports/src/push/wire.ts', 'packages/device/src/index.ts']
 
 /** Names that say where a file was thrown, not what it is about. */
-export const BANNED_FOLDERS = new Set(['util', 'utils', 'helper', 'helpers', 'common', 'manager', 'managers', 'actions', 'models', 'controllers'])
+export const BANNED_FOLDERS = new Set([
+  'util',
+  'utils',
+  'helper',
+  'helpers',
+  'common',
+  'manager',
+  'managers',
+  'actions',
+  'models',
+  'controllers',
+])
 
 export const MAX_LINES = 600
