@@ -7,6 +7,8 @@ import { type Identity, sign, usernameOf } from './tokens.js'
 /** An instance signs its own password; it only has to last for one CONNECT. */
 const PASSWORD_MS = 30_000
 const CONNECT_MS = 5_000
+/** How often the host is looked for at start; each look takes a few seconds by itself. */
+const FIRST_ATTEMPTS = 2
 const KEEPALIVE_SECONDS = 15
 
 type Receive = (topic: string, payload: Uint8Array) => void
@@ -18,6 +20,7 @@ export class AppClient {
   #receive: Receive = () => {}
   #client: MqttClient | undefined
   #connecting: Promise<MqttClient> | undefined
+  #wasConnected = false
   readonly #ended = new AbortController()
 
   constructor(
@@ -75,10 +78,13 @@ export class AppClient {
       try {
         const client = await this.#once()
         this.#client = client
+        this.#wasConnected = true
         client.once('close', () => this.#lost(client))
         if (client.connected) return client
       } catch (error) {
-        if (attempt >= 40 || PortError.is(error, 'CONFIG_INVALID', 'CLOSED')) throw error
+        if (PortError.is(error, 'CONFIG_INVALID', 'CLOSED')) throw error
+        // At start the operator is told; later the host comes back sooner or later, and this instance waits for it.
+        if (!this.#wasConnected && attempt >= FIRST_ATTEMPTS) throw error
         this.log.debug({ port: 'push', attempt, error: String(error) }, 'no connection to the push host yet')
       }
       await sleep(this.clock, Math.random() * Math.min(1_000, 50 * attempt), this.#ended.signal)

@@ -26,7 +26,12 @@ import { inboundFilters, parseTopic, presenceTopic, topicOf, upTopic } from './t
 
 type Settings = SettingsOf<typeof config>
 
-const fail = errorTable('local-push', { ECONNREFUSED: 'UNAVAILABLE', ECONNRESET: 'UNAVAILABLE', EPIPE: 'UNAVAILABLE' })
+const fail = errorTable('local-push', {
+  ECONNREFUSED: 'UNAVAILABLE',
+  ECONNRESET: 'UNAVAILABLE',
+  EPIPE: 'UNAVAILABLE',
+  TimeoutError: { code: 'UNAVAILABLE', detail: 'the embedded broker did not answer in time' },
+})
 
 /** Opens the registry and the journal, finds or becomes the broker's host, and proves that it answers. */
 export async function openLocalPush(settings: Settings, { clock, log, signal }: AdapterDeps): Promise<PushDriver> {
