@@ -1,3 +1,6 @@
 import type { BlobStorage, JobQueue, Telemetry } from '@pdvend/ports'
 
-export function openPorts(dir: string): Promise<{ blobs: BlobStorage; jobs: JobQueue; telemetry: Telemetry; close(): Promise<void> }>
+export function openPorts(
+  dir: string,
+  env?: Readonly<Record<string, string>>,
+): Promise<{ blobs: BlobStorage; jobs: JobQueue; telemetry: Telemetry; close(): Promise<void> }>

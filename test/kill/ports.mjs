@@ -6,9 +6,9 @@ import { localTelemetry } from '@pdvend/local/telemetry'
 import { BlobStorage, JobQueue, readSettings, silentLogger, systemClock, Telemetry } from '@pdvend/ports'
 import { openSpool } from '@pdvend/spool'
 
-export async function openPorts(dir) {
+export async function openPorts(dir, env = {}) {
   const open = async (adapter) => {
-    const { settings } = await readSettings(adapter.config, { PDVEND_LOCAL_DIR: dir })
+    const { settings } = await readSettings(adapter.config, { ...env, PDVEND_LOCAL_DIR: dir })
     return adapter.open(settings, { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(30_000) })
   }
   const blob = await open(localBlob)

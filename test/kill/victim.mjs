@@ -9,22 +9,26 @@ import { openPorts } from './ports.mjs'
 
 const [dir, recordFile, seedText] = process.argv.slice(2)
 const record = openSync(recordFile, 'a')
-const tell = (line) => writeSync(record, `${JSON.stringify(line)}\n`)
+let acts = 0
+const tell = (line) => {
+  writeSync(record, `${JSON.stringify(line)}\n`)
+  process.send(++acts)
+}
 const random = mulberry(Number(seedText))
 
 const job = defineJob('kill.job', { input: z.object({ n: z.string() }) })
 const event = defineEvent('kill.event', { data: z.object({ n: z.string() }) })
 
 const { blobs, jobs, telemetry } = await openPorts(dir)
-process.send('ready')
+process.send(0)
 
 const forever = async (act) => {
   for (;;) await act()
 }
 
-// Ten keys, so that overwrites and deletes meet; bodies from a few bytes to what needs a file of its own.
-void forever(async () => {
-  const key = `k/${Math.floor(random() * 10)}`
+// Few keys, each of one writer, so that overwrites and deletes meet; bodies from a few bytes to what needs a file of its own.
+const write = async (writer) => {
+  const key = `${writer}/${Math.floor(random() * 4)}`
   if (random() < 0.15) {
     tell({ port: 'blob', act: 'delete', key, state: 'begin' })
     await blobs.delete(key)
@@ -34,12 +38,16 @@ void forever(async () => {
   const body = Buffer.alloc(Math.floor(random() ** 3 * 400_000), newId())
   const sha = createHash('sha256').update(body).digest('hex')
   tell({ port: 'blob', act: 'put', key, sha, state: 'begin' })
-  const source = random() < 0.5 ? body : (async function* () {
-    for (let at = 0; at < body.length; at += 50_000) yield body.subarray(at, at + 50_000)
-  })()
+  const source =
+    random() < 0.5
+      ? body
+      : (async function* () {
+          for (let at = 0; at < body.length; at += 50_000) yield body.subarray(at, at + 50_000)
+        })()
   await blobs.put(key, source, { metadata: { sha } })
   tell({ port: 'blob', act: 'put', key, sha, state: 'done' })
-})
+}
+for (const writer of ['a', 'b', 'c']) void forever(() => write(writer))
 
 void forever(async () => {
   const n = newId()
