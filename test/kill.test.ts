@@ -12,6 +12,8 @@ import { z } from 'zod'
 
 /** Lives of the process, each ended by kill -9 at a seeded moment. */
 const KILLS = Number(process.env.PDVEND_TEST_KILLS ?? 200)
+/** Processes that share the directory. */
+const SLOTS = 2
 
 interface Line {
   readonly port: 'blob' | 'jobs' | 'telemetry'
@@ -55,16 +57,28 @@ describe(`${KILLS} kills -9 lose nothing that was acknowledged`, () => {
   }, 600_000)
 })
 
+/** One after the other in one slot; the other slots work on the same directory at the same time. */
+async function lives(slot: number): Promise<void> {
+  const random = seeded(20_260_101 + slot)
+  for (let life = 0; life < KILLS / SLOTS; life++) {
+    const acts = random() < 0.1 ? 0 : Math.ceil(random() * 80)
+    await liveAndDie(slot, Math.floor(random() * 2 ** 32), acts, Math.floor(random() * 20))
+  }
+}
+
 /** One life: killed so many milliseconds after its n-th act; 0 acts = while it starts. A slow machine kills at the same acts. */
-async function liveAndDie(life: number, acts: number, afterMs: number): Promise<void> {
+async function liveAndDie(slot: number, seed: number, acts: number, afterMs: number): Promise<void> {
   const victim = fileURLToPath(new URL('./kill/victim.mjs', import.meta.url))
-  const child = fork(victim, [dataDir, recordFile, String(life)], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(victim, [dataDir, recordFile, String(slot), String(seed)], {
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>
   const kill = (): void => void setTimeout(() => child.kill('SIGKILL'), afterMs)
   if (acts === 0) setTimeout(kill, 60 + afterMs * 10)
   else child.on('message', (count) => void (count === acts && kill()))
   const [code, signal] = await exited
-  if (signal !== 'SIGKILL') throw new Error(`life ${life} ended by itself with ${code}`)
+  if (signal !== 'SIGKILL') throw new Error(`the life with seed ${seed} ended by itself with ${code}`)
 }
 
 /** Each key holds what was last acknowledged, or what was begun after that. */
@@ -102,17 +116,18 @@ async function checkLeftovers(blobs: import('@pdvend/ports').BlobStorage): Promi
   expect(bodies()).toBeLessThanOrEqual(stored)
 }
 
-/** Each acknowledged job was handled before a kill, or is handled now. */
+/** Each acknowledged job was handled before a kill, or is handled now; one that was at work in three kills is set aside as poison [Q31]. */
 async function checkJobs(record: readonly Line[], jobs: import('@pdvend/ports').JobQueue): Promise<number> {
   const accepted = new Set(record.filter(({ act, state }) => act === 'enqueue' && state === 'done').map(({ n }) => n!))
   const handled = new Set(record.filter(({ act }) => act === 'handle').map(({ n }) => n!))
   const job = defineJob('kill.job', { input: z.object({ n: z.string() }) })
   const worker = jobs.work([handle(job, async ({ n }) => void handled.add(n))], { concurrency: 16 })
+  for await (const dead of jobs.dead.list()) expect(dead.reason).toBe('poison')
+  await jobs.dead.redrive({})
   const missing = (): string[] => [...accepted].filter((n) => !handled.has(n))
   for (const end = Date.now() + 120_000; missing().length > 0 && Date.now() < end;) await new Promise((resolve) => setTimeout(resolve, 100))
   await worker.close()
   expect(missing()).toEqual([])
-  expect((await jobs.stats()).dead).toBe(0)
   return accepted.size
 }
 

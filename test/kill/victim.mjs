@@ -7,7 +7,7 @@ import { defineEvent, defineJob, handle, newId } from '@pdvend/ports'
 import { z } from 'zod'
 import { openPorts } from './ports.mjs'
 
-const [dir, recordFile, seedText] = process.argv.slice(2)
+const [dir, recordFile, slot, seedText] = process.argv.slice(2)
 const record = openSync(recordFile, 'a')
 let acts = 0
 const tell = (line) => {
@@ -28,7 +28,7 @@ const forever = async (act) => {
 
 // Few keys, each of one writer, so that overwrites and deletes meet; bodies from a few bytes to what needs a file of its own.
 const write = async (writer) => {
-  const key = `${writer}/${Math.floor(random() * 4)}`
+  const key = `${slot}${writer}/${Math.floor(random() * 4)}`
   if (random() < 0.15) {
     tell({ port: 'blob', act: 'delete', key, state: 'begin' })
     await blobs.delete(key)
