@@ -3,7 +3,7 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/([a-z][a-z0-9+.-]*:\/\/)[^\s/@:]*:[^\s/@]+@/gi, '$1[secret]@'],
   [/\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}/gi, '$1 [secret]'],
   [
-    /("?[\w-]*(?:passw(?:or)?d|senha|secret|token|api[-_]?key|access[-_]?key|authorization|cookie|signature|credential)[\w-]*"?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|[^\s,;&"'}\]]+)/gi,
+    /("?[\w-]*(?:passw(?:or)?d|senha|secret|token|api[-_]?key|access[-_]?key|authorization|cookie|signature|credential)[\w-]*"?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&"'}\]]+)/gi,
     '$1[secret]',
   ],
   [/\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, '[secret]'],
