@@ -26,7 +26,7 @@ const RULES: Readonly<Record<string, PackageRule>> = {
       libsql: /^packages\/local\/src\/sqlite\//,
       aedes: /^packages\/local\/src\/push\/(?!index\.ts)/,
       mqtt: /^packages\/local\/src\/push\/(?!index\.ts)/,
-      ws: /^packages\/local\/src\/push\/(?!index\.ts)/,
+      ws: /^packages\/local\/src\/(push\/(?!index\.ts)|push-upgrade\/)/,
     },
   },
   '@pdvend/device': { imports: ['@pdvend/ports'], vendors: { mqtt: ANYWHERE } },
@@ -53,7 +53,7 @@ export function isAdapter(packageName: string): boolean {
 }
 
 /** Entries of an adapter package that are no manifest: what an app mounts or opens by itself, with what it needs. */
-export const MOUNTED_ENTRIES = ['packages/local/dist/blob-handler/index.js', 'packages/local/dist/push-journal/index.js']
+export const MOUNTED_ENTRIES = ['blob-handler', 'push-journal', 'push-upgrade'].map((entry) => `packages/local/dist/${entry}/index.js`)
 
 /** Entries that a browser loads. */
 export const BROWSER_ENTRIES = ['packages/ports/src/define.ts', 'packages/ports/src/push/wire.ts', 'packages/device/src/index.ts']
