@@ -56,6 +56,16 @@ export function recordBytes(fields: RecordFields, text: string): number {
 
 /** Writes an event's record at `offset` straight from its text; gives where it ends. */
 export function writeEvent(into: Buffer, offset: number, ordinal: number, fields: RecordFields, text: string): number {
+  const { id, type, key = '' } = fields
+  const start = offset + RECORD_HEADER
+  const together = id + type + key + text
+  const bytes = into.write(together, start + EVENT_FIXED)
+  if (bytes === together.length) {
+    // Nothing but ASCII, nearly always: one write, and lengths in characters are lengths in bytes.
+    into[start] = KIND.event
+    writeNumbers(into, start, fields.at, id.length, type.length, key.length)
+    return seal(into, offset, start + EVENT_FIXED + bytes, ordinal)
+  }
   let at = writeFields(into, offset, KIND.event, fields)
   at += into.write(text, at)
   return seal(into, offset, at, ordinal)
@@ -78,15 +88,19 @@ export function deadRecord(fields: RecordFields, body: Uint8Array | string, { re
 function writeFields(into: Buffer, offset: number, kind: number, { id, type, at, key }: RecordFields): number {
   const start = offset + RECORD_HEADER
   into[start] = kind
-  into.writeDoubleLE(at, start + 1)
   const idAt = start + EVENT_FIXED
   const idBytes = into.write(id, idAt)
   const typeBytes = into.write(type, idAt + idBytes)
   const keyBytes = key === undefined ? 0 : into.write(key, idAt + idBytes + typeBytes)
+  writeNumbers(into, start, at, idBytes, typeBytes, keyBytes)
+  return idAt + idBytes + typeBytes + keyBytes
+}
+
+function writeNumbers(into: Buffer, start: number, at: number, idBytes: number, typeBytes: number, keyBytes: number): void {
+  into.writeDoubleLE(at, start + 1)
   into.writeUInt16LE(idBytes, start + 9)
   into.writeUInt16LE(typeBytes, start + 11)
   into.writeUInt16LE(keyBytes, start + 13)
-  return idAt + idBytes + typeBytes + keyBytes
 }
 
 function seal(into: Buffer, offset: number, end: number, ordinal: number): number {

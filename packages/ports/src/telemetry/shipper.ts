@@ -17,6 +17,8 @@ export interface ShipperOptions {
 
 /** After so many failed tries for an unknown reason, the events themselves come under suspicion and the batch is bisected. */
 const SUSPECT_AFTER = 5
+/** The wait has long reached its bound. */
+const MAX_DOUBLINGS = 40
 
 /** Moves events from the spool to the driver: cuts batches, tries again what failed, settles each event by its own outcome. */
 export class Shipper {
@@ -27,6 +29,7 @@ export class Shipper {
   #scheduled = false
   #draining = 0
   #aged = false
+  #accepted = 0
 
   constructor(
     private readonly driver: TelemetryDriver,
@@ -96,7 +99,7 @@ export class Shipper {
       batch = await spool.take(options.maxEvents, options.maxBytes, limits.perEventBytes)
       // Taking reads from the disk: the next batch is cut when this one has been.
       this.#schedule()
-      await this.#deliver(batch, 0)
+      await this.#deliver(batch)
     } catch (error) {
       // Nothing above throws but for a defect: the events go back, so that it can never cost any.
       this.calls.log.error({ port: 'telemetry', adapter: this.calls.adapter, error: String(error) }, 'a batch could not be handled')
@@ -106,28 +109,48 @@ export class Shipper {
   }
 
   /** Sends until each event of `batch` is settled; when the port closes, gives back what is left. */
-  async #deliver(batch: readonly SpooledEvent[], failedBefore: number): Promise<void> {
+  async #deliver(batch: readonly SpooledEvent[]): Promise<void> {
+    const before = Math.min(MAX_DOUBLINGS, (batch[0]?.attempts ?? 0) * SUSPECT_AFTER)
     let left = batch
-    for (let failed = failedBefore; left.length > 0; ) {
+    for (let failed = 0; left.length > 0; ) {
       const outcomes = await this.#try(left)
       if (outcomes === 'stopped') return this.spool.release(left)
-      if (outcomes instanceof PortError) {
-        failed += 1
-        if (blames(outcomes, failed)) return this.#bisect(left, outcomes, failed)
-      } else {
-        left = this.#settle(left, outcomes)
-        failed = left.length === 0 ? 0 : failed + 1
-      }
-      if (left.length > 0 && !(await this.#rest(failed))) return this.spool.release(left)
+      const suspicious = outcomes instanceof PortError && !mayPass(outcomes) && failed + 1 >= SUSPECT_AFTER
+      if (!(outcomes instanceof PortError)) left = this.#settle(left, outcomes)
+      else if (isAtFault(outcomes) || suspicious) left = await this.#sift(left, outcomes)
+      failed += 1
+      if (left.length === 0) return
+      // What still fails for an unknown reason goes back, to be tried among others: only they can show who is at fault.
+      if (!(await this.#rest(before + failed)) || suspicious) return this.spool.release(left)
     }
   }
 
-  /** [T44] Halves the batch until the event at fault stands alone; its neighbours are sent. */
-  async #bisect(batch: readonly SpooledEvent[], error: PortError, failed: number): Promise<void> {
-    if (batch.length === 1) return void this.#settle(batch, [{ status: 'reject', error }])
-    const middle = Math.ceil(batch.length / 2)
-    await this.#deliver(batch.slice(0, middle), failed)
-    await this.#deliver(batch.slice(middle), failed)
+  /**
+   * [T44, T45] Halves a batch that was refused as a whole until the events at fault stand alone, and sends their neighbours.
+   * After an unknown error an event counts as at fault only when a neighbour was accepted meanwhile: when nothing passes,
+   * it is the engine. Gives what must be sent again.
+   */
+  async #sift(batch: readonly SpooledEvent[], refusal: PortError): Promise<readonly SpooledEvent[]> {
+    const accepted = this.#accepted
+    const parts = [batch]
+    const suspects: { readonly event: SpooledEvent; readonly error: PortError }[] = []
+    const again: SpooledEvent[] = []
+    let hopeless = 2 * Math.ceil(Math.log2(batch.length)) + 2
+    for (let part = parts.pop(), first = true; part !== undefined; part = parts.pop(), first = false) {
+      const outcomes = first ? refusal : hopeless > 0 ? await this.#try(part) : 'stopped'
+      if (outcomes === 'stopped') again.push(...part)
+      else if (!(outcomes instanceof PortError)) again.push(...this.#settle(part, outcomes))
+      else if (mayPass(outcomes)) again.push(...part)
+      else if (part.length > 1) parts.push(part.slice(Math.ceil(part.length / 2)), part.slice(0, Math.ceil(part.length / 2)))
+      else if (isAtFault(outcomes)) this.#settle(part, [{ status: 'reject', error: outcomes }])
+      else suspects.push({ event: part[0]!, error: outcomes })
+      if (outcomes instanceof PortError && this.#accepted === accepted) hopeless -= 1
+    }
+    for (const { event, error } of suspects) {
+      if (this.#accepted > accepted) this.#settle([event], [{ status: 'reject', error }])
+      else again.push(event)
+    }
+    return again.sort((a, b) => a.sequence - b.sequence)
   }
 
   async #try(batch: readonly SpooledEvent[]): Promise<readonly EventOutcome[] | PortError | 'stopped'> {
@@ -160,8 +183,10 @@ export class Shipper {
     const again: SpooledEvent[] = []
     batch.forEach((event, index) => {
       const outcome = outcomes[index]
-      if (outcome?.status === 'accepted') done.push({ event })
-      else if (outcome?.status === 'reject') done.push({ event, dead: reasonOf(outcome.error) })
+      if (outcome?.status === 'accepted') {
+        done.push({ event })
+        this.#accepted += 1
+      } else if (outcome?.status === 'reject') done.push({ event, dead: reasonOf(outcome.error) })
       else again.push(event)
     })
     if (done.length > 0) {
@@ -181,11 +206,14 @@ export class Shipper {
   }
 }
 
-/** Are the events at fault, rather than the engine, the network or the credentials? */
-function blames(error: PortError, failed: number): boolean {
-  if (error.code === 'INVALID_ARGUMENT' || error.code === 'TOO_LARGE') return true
-  const mayPass = error.retryable || error.code === 'UNAUTHENTICATED' || error.code === 'PERMISSION_DENIED' || error.code === 'CANCELED'
-  return !mayPass && failed >= SUSPECT_AFTER
+/** The engine says that it is the events. */
+function isAtFault({ code }: PortError): boolean {
+  return code === 'INVALID_ARGUMENT' || code === 'TOO_LARGE'
+}
+
+/** It is the engine, the network or the credentials: with time, the same events may be taken. */
+function mayPass(error: PortError): boolean {
+  return error.retryable || error.code === 'UNAUTHENTICATED' || error.code === 'PERMISSION_DENIED' || error.code === 'CANCELED'
 }
 
 /** One line that starts with a code, fit for a dead letter. */

@@ -188,12 +188,12 @@ export class Telemetry implements AsyncDisposable {
   /** Validates, encodes and spools; synchronous unless the schema is not. */
   #take(event: EventDefinition, data: unknown, o: EmitOptions): Taken | Promise<Taken> {
     const at = o.at === undefined ? this.#calls.clock.now() : o.at instanceof Date ? o.at.getTime() : Number.NaN
-    const id = o.id ?? newId(at >= 0 ? at : undefined)
+    const id = o.id ?? newId(this.#calls.clock.now())
     if (this.#closed) {
       if (this.#late++ === 0) this.#calls.log.warn({ port: 'telemetry', adapter: this.#calls.adapter, type: event.name }, 'emitted after close: counted as dropped')
       return { id, error: this.#calls.error('CLOSED', 'emit', 'telemetry is closed') }
     }
-    const wrong = wrongOption(id, at, o.key)
+    const wrong = wrongOption(o.id, at, o.key)
     if (wrong !== undefined) return this.#bury(newId(), event.name, undefined, data, reasonOf(wrong))
     const fields: EventFields = { id, type: event.name, source: this.#source, at, key: o.key, context: this.#contextOf(o.context) }
     if (this.#asynchronous.has(event.data)) return this.#takeLater(event, data, fields)
@@ -324,7 +324,7 @@ export class Telemetry implements AsyncDisposable {
 const MAX_DEAD_CHARACTERS = 1_048_576
 
 function wrongOption(id: unknown, at: number, key: unknown): PortError | undefined {
-  if (typeof id !== 'string' || id.length > MAX_ID || !fitsLine(id)) return invalid('id', id, `give text of 1 to ${MAX_ID} characters without control characters`)
+  if (id !== undefined && (typeof id !== 'string' || id.length > MAX_ID || !fitsLine(id))) return invalid('id', id, `give text of 1 to ${MAX_ID} characters without control characters`)
   if (Number.isNaN(at) || Math.abs(at) > 8.64e15) return invalid('at', at, 'give a valid Date')
   if (key === undefined) return undefined
   if (typeof key !== 'string' || key.length > MAX_KEY || !fitsLine(key)) return invalid('key', key, `give text of 1 to ${MAX_KEY} characters without control characters`)
