@@ -36,7 +36,7 @@ export function addContract(program: Command, { io, modules, action }: Setup): v
         const suite = suiteOf(known.adapter.port)
         const unknown = (flags.only ?? []).filter((id) => !suite.cases.some((clause) => clause.id === id))
         if (unknown.length > 0) throw new Failure(`the contract of ${known.adapter.port} has no clause ${unknown.join(', ')}`)
-        const engine = engineFor(known, io.env, flags.clock)
+        const engine = await engineFor(known, io.env, flags.clock)
         try {
           const { only, parallel, seed } = flags
           const onResult = flags.json ? {} : { onResult: (result: ClauseResult) => say(io, clauseText(result)) }
