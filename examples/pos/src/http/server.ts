@@ -68,10 +68,13 @@ function mountBlobs(server: FastifyInstance, handler: NonNullable<ServerOptions[
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
-    scope.all('/blobs/*', async (request, reply) => {
-      reply.hijack()
-      await handler(request.raw, reply.raw)
-    })
+    // Forms are posted to the path itself, everything else lies below it.
+    for (const path of ['/blobs', '/blobs/*']) {
+      scope.all(path, async (request, reply) => {
+        reply.hijack()
+        await handler(request.raw, reply.raw)
+      })
+    }
   })
 }
 

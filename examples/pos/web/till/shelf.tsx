@@ -31,10 +31,12 @@ export function Shelf(props: {
     setQuery('')
     search.current?.focus()
   }
-  const enter = (): void => {
-    const text = query.trim()
+  // Takes what the field holds, not what was drawn last: a scanner's Enter comes within the same frame.
+  const enter = (typed: string): void => {
+    const text = typed.trim()
+    const [first] = text === '' ? [] : findProducts(products, text, category)
     if (/^\d{8,14}$/.test(text)) onScan(text)
-    else if (text !== '' && found[0] !== undefined) onChoose(found[0])
+    else if (first !== undefined) onChoose(first)
     else return
     setQuery('')
   }
@@ -57,7 +59,7 @@ export function Shelf(props: {
             value={query}
             onInput={(event) => setQuery((event.currentTarget as HTMLInputElement).value)}
             onKeyDown={(event) => {
-              if (event.key === 'Enter') enter()
+              if (event.key === 'Enter') enter((event.currentTarget as HTMLInputElement).value)
               if (event.key === 'Escape') forget()
             }}
           />

@@ -79,13 +79,14 @@ export class Till {
     device.on(catalogueChanged, () => this.#takeCatalogue())
     device.on(receiptReady, (message) => this.#takeReceipt(message))
     device.onResync(() => void this.loadCatalogue())
-    device.onStatus((status) => {
-      const before = this.store.state.status
-      this.store.set({ status })
-      if (status === 'online' && before !== 'online') this.#backOnline()
-    })
+    device.onStatus((status) => this.#takeStatus(status))
     this.#device = device
-    addEventListener('online', () => device.resume())
+    // The browser knows of a pulled cable at once, the connection only when it has been silent for a while.
+    addEventListener('offline', () => this.#takeStatus('offline'))
+    addEventListener('online', () => {
+      device.resume()
+      this.#takeStatus(device.status)
+    })
   }
 
   /** Makes this window the till again after another one took it. */
@@ -217,6 +218,12 @@ export class Till {
     announce(labels().receiptReady)
     // Kept by the device until the shop has it; nothing to do here if it never does.
     this.#device?.send(receiptShown, { saleId }).catch(() => undefined)
+  }
+
+  #takeStatus(status: DeviceStatus): void {
+    const before = this.store.state.status
+    this.store.set({ status })
+    if (status === 'online' && before !== 'online') this.#backOnline()
   }
 
   /** Whatever was missed beyond the messages' time to live is in the catalogue; and a sale that got no answer goes out again. */

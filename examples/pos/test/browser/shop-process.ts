@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { CatalogueView } from '../../src/contracts/api.js'
+import { eventually } from '../shop-in-a-directory.js'
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+
+/** The shop as a person starts it, in a process and a directory of its own. */
+export class ShopProcess implements AsyncDisposable {
+  readonly directory = mkdtempSync(join(tmpdir(), 'pdvend-pos-'))
+  #child: ChildProcess | undefined
+  #port = '0'
+
+  get url(): string {
+    return `http://localhost:${this.#port}`
+  }
+
+  /** The first start picks a port; later ones keep it. Resolves when the demo catalogue is there. */
+  async start(): Promise<void> {
+    const env = { ...process.env, PORT: this.#port, PDVEND_LOCAL_DIR: this.directory, NODE_ENV: 'test' }
+    const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#child = child
+    for await (const line of createInterface({ input: child.stdout })) {
+      const port = /http:\/\/localhost:(\d+)\/till/.exec(line)?.[1]
+      if (port === undefined) continue
+      this.#port = port
+      break
+    }
+    await eventually(async () => (await this.catalogue()).products.length >= 1_000, 60_000)
+  }
+
+  /** Resolves with the exit code, or with the signal that ended it. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string | null> {
+    const child = this.#child
+    if (child === undefined) return null
+    this.#child = undefined
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    const [code, by] = (await exited) as [number | null, string | null]
+    return code ?? by
+  }
+
+  async catalogue(): Promise<CatalogueView> {
+    const response = await fetch(`${this.url}/api/catalogue`)
+    return (await response.json()) as CatalogueView
+  }
+
+  async put(path: string, body: unknown): Promise<Response> {
+    return fetch(this.url + path, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
