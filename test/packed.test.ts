@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -29,6 +29,7 @@ describe('the packages as they would be published', () => {
     for (const file of ['consumer.mjs', 'consumer.cjs', 'consumer.mts', 'consumer.cts']) {
       copyFileSync(fileURLToPath(new URL(`packed/${file}`, import.meta.url)), join(project, file))
     }
+    writeFileSync(join(project, 'readme.mts'), readFileSync(join(root, 'README.md'), 'utf8').match(/```ts\n([\s\S]*?)```/)![1]!)
   }, 300_000)
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -108,15 +109,15 @@ describe('the packages as they would be published', () => {
     expect(node(file)).toEqual({ stdout: `${JSON.stringify({ text: 'olá', missing: true })}\n`, stderr: '', status: 0 })
   })
 
-  test('TypeScript compiles against the packed types with every check on, and the result runs', () => {
+  test('TypeScript compiles an app and the example of the README with every check on, and both run', () => {
     const tsc = join(root, 'node_modules/@typescript/native/bin/tsc')
     const options = ['--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023,esnext.disposable', '--types', 'node']
     const strict = ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--skipLibCheck', 'false']
-    const compiled = node(tsc, ...options, ...strict, '--outDir', 'out', 'consumer.mts', 'consumer.cts')
+    const compiled = node(tsc, ...options, ...strict, '--outDir', 'out', 'consumer.mts', 'consumer.cts', 'readme.mts')
     expect(compiled).toEqual({ stdout: '', stderr: '', status: 0 })
     const result = { text: 'olá', id: 17, missing: true, ports: [true, true], wrong: true }
     expect(node('out/consumer.mjs')).toEqual({ stdout: `${JSON.stringify(result)}\n`, stderr: '', status: 0 })
-    expect(node('out/consumer.cjs')).toEqual({ stdout: '', stderr: '', status: 0 })
+    for (const silent of ['out/consumer.cjs', 'out/readme.mjs']) expect(node(silent)).toEqual({ stdout: '', stderr: '', status: 0 })
   })
 
   test('pdvend runs from the command line', () => {
