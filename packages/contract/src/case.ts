@@ -2,7 +2,7 @@ import type { PortName, PortTypes } from '@pdvend/ports'
 import type { Subject } from './subject.js'
 
 /** What an engine handle lets a case do. */
-export type EngineAbility = 'restart' | 'kill' | 'wipe' | 'pause' | 'processes' | 'fakeClock'
+export type EngineAbility = 'restart' | 'kill' | 'wipe' | 'pause' | 'processes' | 'fakeClock' | 'damage' | 'leftovers'
 
 /** One clause of the contract, executable against any adapter of its port. */
 export interface ContractCase<Port extends PortName, Face> {

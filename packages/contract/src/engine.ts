@@ -17,6 +17,10 @@ export interface Engine {
   wipe?(): Promise<void>
   /** Freezes it until the returned function is called. */
   pause?(): Promise<() => Promise<void>>
+  /** Flips one bit of a stored blob's body beneath the adapter, at byte `offset`; `key` is the whole key. */
+  damage?(key: string, offset: number): Promise<void>
+  /** What no blob refers to: parts of unfinished uploads, body files. Empty = clean. */
+  leftovers?(): Promise<readonly string[]>
   /** Ends it and removes what it left. */
   stop?(): Promise<void>
 }

@@ -1,5 +1,5 @@
 import type { CallOptions } from './call.js'
-import { type Clock, sleep, systemClock } from './clock.js'
+import { type Clock, sleepInCall, systemClock } from './clock.js'
 import type { DriverCall } from './driver.js'
 import { invalid, PortError } from './errors.js'
 import { type Logger, silentLogger } from './log.js'
@@ -135,7 +135,7 @@ export class Calls {
           },
           'trying again',
         )
-        await sleep(this.clock, waitMs, options?.signal).catch((reason: unknown) => {
+        await sleepInCall(this.clock, waitMs, options?.signal).catch((reason: unknown) => {
           throw this.#place(
             new PortError('CANCELED', {
               cause: reason,

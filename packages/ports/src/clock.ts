@@ -8,6 +8,8 @@ export interface Clock {
 
 export interface ClockTimer {
   cancel(): void
+  /** From now on the timer keeps the process alive, where the clock is the machine's. */
+  hold?(): void
 }
 
 /** setTimeout's bound; a longer delay is made of several. */
@@ -18,18 +20,32 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   timer(delayMs, fire) {
     let handle: ReturnType<typeof setTimeout>
+    let held = false
     const arm = (leftMs: number): void => {
       const stepMs = Math.min(Math.max(leftMs, 0), MAX_TIMER_MS)
       handle = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : fire()), stepMs)
-      handle.unref?.()
+      if (!held) handle.unref?.()
     }
     arm(delayMs)
-    return { cancel: () => clearTimeout(handle) }
+    const hold = (): void => {
+      held = true
+      handle.ref?.()
+    }
+    return { cancel: () => clearTimeout(handle), hold }
   },
 }
 
-/** Waits `delayMs` on `clock`; rejects with the signal's reason when it aborts first. */
+/** Waits `delayMs` on `clock`, for work in the background; rejects with the signal's reason when it aborts first. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return delay(clock, delayMs, signal)
+}
+
+/** Like {@link sleep} inside a call that the app awaits: a process with nothing else to do must not end in the middle of it. */
+export function sleepInCall(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return delay(clock, delayMs, signal, (timer) => timer.hold?.())
+}
+
+function delay(clock: Clock, delayMs: number, signal?: AbortSignal, onTimer?: (timer: ClockTimer) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason as Error)
     const onAbort = (): void => {
@@ -40,6 +56,7 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
       signal?.removeEventListener('abort', onAbort)
       resolve()
     })
+    onTimer?.(timer)
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }

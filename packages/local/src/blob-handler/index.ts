@@ -75,11 +75,11 @@ async function serve(context: HandlerContext, request: IncomingMessage, response
     case 'PUT':
       return upload(context, request, response, below.slice(1))
     case 'POST':
-      return atBase ? uploadForm(context, request, response) : refuse(request, response, 404, 'NOT_FOUND')
+      if (atBase) return uploadForm(context, request, response)
+      break
     case 'OPTIONS':
       return answerPreflight(response)
-    default:
-      response.setHeader('allow', 'GET, HEAD, PUT, POST, OPTIONS')
-      return refuse(request, response, 405, 'UNSUPPORTED')
   }
+  response.setHeader('allow', atBase ? 'POST, OPTIONS' : 'GET, HEAD, PUT, OPTIONS')
+  return refuse(request, response, 405, 'UNSUPPORTED')
 }

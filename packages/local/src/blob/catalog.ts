@@ -121,9 +121,17 @@ function toEntry(row: Row): Entry {
 }
 
 /** Everything but the content type, as JSON; null where there is nothing else, which is most often so. */
-function encodeAttributes({ contentType: _, metadata, ...headers }: BlobAttributes): string | null {
-  const rest = { ...headers, ...(Object.keys(metadata).length > 0 ? { metadata } : {}) }
-  return Object.keys(rest).length === 0 ? null : JSON.stringify(rest)
+function encodeAttributes(attributes: BlobAttributes): string | null {
+  const { contentEncoding, contentLanguage, contentDisposition, cacheControl, metadata } = attributes
+  const rest = {
+    contentEncoding,
+    contentLanguage,
+    contentDisposition,
+    cacheControl,
+    ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
+  }
+  const text = JSON.stringify(rest)
+  return text === '{}' ? null : text
 }
 
 function decodeAttributes(contentType: string, text: string | null): BlobAttributes {

@@ -49,6 +49,9 @@ const limits: BlobLimits = {
 /** How often the lookup starts again when another process replaced the blob between the index and its file. */
 const MAX_LOOKUPS = 100
 
+/** Lookups are synchronous: after so many in a row the event loop gets its turn, or a loop of reads would starve every write. */
+const LOOKUPS_A_TURN = 32
+
 /** Between two sweeps in a process that runs for long, in milliseconds. */
 const SWEEP_EVERY_MS = 6 * 3_600_000
 
@@ -79,6 +82,7 @@ class LocalBlobDriver implements BlobDriver {
   readonly #background = new Set<Promise<unknown>>()
   readonly #sweeper: ReturnType<typeof setInterval>
   #closed = false
+  #lookups = 0
 
   constructor(
     private readonly database: Database,
@@ -99,6 +103,7 @@ class LocalBlobDriver implements BlobDriver {
   }
 
   async get(key: string, options: DriverGet): Promise<DriverBlob> {
+    await this.#turn()
     const bytes = encode(key)
     for (let lookups = 1; ; lookups++) {
       const entry = this.#catalog.get(bytes) ?? this.#missing('get', key)
@@ -123,10 +128,12 @@ class LocalBlobDriver implements BlobDriver {
   }
 
   async head(key: string): Promise<BlobInfo> {
+    await this.#turn()
     return infoOf(key, this.#catalog.head(encode(key)) ?? this.#missing('head', key))
   }
 
   async list(options: DriverList): Promise<DriverPage> {
+    await this.#turn()
     return readPage((from, to, limit) => this.#catalog.range(from, to, limit), options)
   }
 
@@ -252,6 +259,12 @@ class LocalBlobDriver implements BlobDriver {
   /** The old version's file goes after the commit; who reads it has it open. */
   #removeLater(old: Current | undefined): void {
     if (old?.file !== undefined) this.#track(this.files.remove(old.file))
+  }
+
+  async #turn(): Promise<void> {
+    if (++this.#lookups < LOOKUPS_A_TURN) return
+    this.#lookups = 0
+    await new Promise((resolve) => setImmediate(resolve))
   }
 
   #sweep(): void {

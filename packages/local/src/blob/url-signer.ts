@@ -60,7 +60,7 @@ export class UrlSigner {
     if (method === 'PUT' && request.sizeBytes !== undefined) query.set(PARAMETERS.sizeBytes, String(request.sizeBytes))
     query.set(PARAMETERS.signature, this.#sealUrl(method, key, query))
     const headers = method === 'PUT' ? { 'content-type': request.contentType } : {}
-    return { url: `${this.base}/${encodeKey(key)}?${query}`, method, headers, expiresAt: good }
+    return { url: `${this.base}/${encodeKey(key)}?${query.toString()}`, method, headers, expiresAt: good }
   }
 
   /** `target` is a request's path and query as they came, the path below the mount point first. */

@@ -54,7 +54,15 @@ export function openReader(source: ReaderSource): BlobReader {
     if (disposed) throw new PortError('CLOSED', { ...place, detail: 'the reader is disposed' })
     if (taken) throw new PortError('INVALID_ARGUMENT', { ...place, detail: 'the body can be read only once: get the blob again' })
     taken = true
-    return follow(source, (iterator) => (live = iterator))
+    const chunks = follow(source, (iterator) => (live = iterator))
+    const leave = chunks.return.bind(chunks)
+    // A generator that was never pulled ends without running: what it would free is freed here.
+    chunks.return = async (value) => {
+      const step = await leave(value)
+      await dispose()
+      return step
+    }
+    return chunks
   }
   const all = async (options: ReadAllOptions = {}): Promise<Uint8Array> => {
     const { maxBytes } = options

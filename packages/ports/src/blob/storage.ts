@@ -1,7 +1,7 @@
 import type { CallOptions } from '../call.js'
 import { Calls } from '../calls.js'
 import { effective } from '../capabilities.js'
-import { sleep } from '../clock.js'
+import { sleepInCall } from '../clock.js'
 import type { DriverCall } from '../driver.js'
 import { invalid, PortError, type PortErrorDetails } from '../errors.js'
 import { backoffMs, type Repeat } from '../retry.js'
@@ -317,7 +317,7 @@ export class BlobStorage implements AsyncDisposable {
           const detail = `other writers were faster ${round} times within ${timeoutMs} ms`
           throw new PortError('DEADLINE_EXCEEDED', { ...place, detail, outcome: 'not-applied', attempts: round, cause: error })
         }
-        await sleep(clock, waitMs, options.signal).catch((cause: unknown) => {
+        await sleepInCall(clock, waitMs, options.signal).catch((cause: unknown) => {
           throw new PortError('CANCELED', { ...place, outcome: 'not-applied', cause })
         })
       } finally {
