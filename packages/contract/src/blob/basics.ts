@@ -49,8 +49,8 @@ export const basics: readonly BlobCase[] = [
     title: 'get and head of a missing blob are NOT_FOUND and name the key',
     async run(subject) {
       const blobs = await ownStore(subject)
-      for (const work of [blobs.get('missing'), blobs.head('missing')]) {
-        const error = await refused(work, 'NOT_FOUND')
+      for (const call of [() => blobs.get('missing'), () => blobs.head('missing')]) {
+        const error = await refused(call(), 'NOT_FOUND')
         assert.equal(error.target, 'missing')
         assert.equal(error.adapter, subject.manifest.name)
         assert.equal(error.retryable, false)

@@ -90,8 +90,13 @@ export const crossCutting: readonly BlobCase[] = [
       assert.equal(await readText(scoped, 'k'), 'x')
       await store.close()
       await store.close()
-      for (const call of [scoped.get('k'), scoped.put('k', 'y'), store.head(`${subject.run}/k`), scoped.sign.get('k')])
-        await refused(call, 'CLOSED')
+      for (const call of [
+        () => scoped.get('k'),
+        () => scoped.put('k', 'y'),
+        () => store.head(`${subject.run}/k`),
+        () => scoped.sign.get('k'),
+      ])
+        await refused(call(), 'CLOSED')
       assert.equal(await readText(await ownStore(subject), 'k'), 'x')
     },
   },

@@ -133,7 +133,7 @@ export const mutants: readonly Mutant<'blob'>[] = [
       },
     }),
   ),
-  mutant('flipped byte passes', 'the store does not check what it reads', ['B97'], (driver) =>
+  mutant('digest not verified', 'what came is published although it does not fit the given digest', ['B97'], (driver) =>
     altered(driver, {
       put: (inner, key, body, options) => gather(body.stream, 'publish').then((bytes) => inner.put(key, inMemory(bytes), options)),
     }),
