@@ -22,7 +22,8 @@ export function newId(nowMs: number = Date.now()): string {
   const at = used
   used += RANDOM_BYTES
   const variant = HEX[(pool[at]! & 0x3f) | 0x80]! + HEX[pool[at + 1]!]!
-  const tail = HEX[pool[at + 2]!]! + HEX[pool[at + 3]!]! + HEX[pool[at + 4]!]! + HEX[pool[at + 5]!]! + HEX[pool[at + 6]!]! + HEX[pool[at + 7]!]!
+  const tail =
+    HEX[pool[at + 2]!]! + HEX[pool[at + 3]!]! + HEX[pool[at + 4]!]! + HEX[pool[at + 5]!]! + HEX[pool[at + 6]!]! + HEX[pool[at + 7]!]!
   return `${prefix}${(sequence >> 8).toString(16)}${HEX[sequence & 0xff]!}-${variant}-${tail}`
 }
 

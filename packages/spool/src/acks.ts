@@ -23,7 +23,8 @@ export function encodeRuns(runs: readonly Run[]): Buffer {
 export function decodeRuns(bytes: Buffer): (offset: number) => boolean {
   const runs: Run[] = []
   for (let at = 0; at + ENTRY <= bytes.length; at += ENTRY) {
-    if (crc32(bytes.subarray(at, at + 8)) === bytes.readUInt32LE(at + 8)) runs.push({ start: bytes.readUInt32LE(at), end: bytes.readUInt32LE(at + 4) })
+    if (crc32(bytes.subarray(at, at + 8)) === bytes.readUInt32LE(at + 8))
+      runs.push({ start: bytes.readUInt32LE(at), end: bytes.readUInt32LE(at + 4) })
   }
   runs.sort((a, b) => a.start - b.start)
   const merged: Run[] = []

@@ -40,7 +40,7 @@ export class DeadLetters {
     const current = (this.#current ??= this.#open())
     const bytes = Buffer.concat(current.position === 0 ? [fileHeader(), ...this.#unwritten] : this.#unwritten)
     // The position moves only when all is written: what was cut short is written again at the same place.
-    for (let done = 0; done < bytes.byteLength; ) done += this.files.write(current.handle, bytes.subarray(done), current.position + done)
+    for (let done = 0; done < bytes.byteLength;) done += this.files.write(current.handle, bytes.subarray(done), current.position + done)
     current.position += bytes.byteLength
     this.#unwritten = []
   }
@@ -54,7 +54,9 @@ export class DeadLetters {
   async adopt(folder: string): Promise<{ readonly found: number; readonly lost: number }> {
     let found = 0
     let lost = 0
-    for (const name of readdirSync(folder).filter((entry) => entry.endsWith('.dead')).sort()) {
+    for (const name of readdirSync(folder)
+      .filter((entry) => entry.endsWith('.dead'))
+      .sort()) {
       const path = join(folder, name)
       const scan = scanFile(await readFile(path))
       found += scan.records.length
@@ -127,7 +129,7 @@ export class DeadLetters {
     const fresh = join(dirname(path), `${basename(path)}.new`)
     const handle = this.files.open(fresh, 'w')
     try {
-      for (let done = 0; done < bytes.byteLength; ) done += this.files.write(handle, bytes.subarray(done), done)
+      for (let done = 0; done < bytes.byteLength;) done += this.files.write(handle, bytes.subarray(done), done)
     } finally {
       this.files.close(handle)
     }

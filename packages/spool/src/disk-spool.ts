@@ -157,7 +157,9 @@ export class DiskSpool implements EventSpool {
 
   /** Takes over what dead processes left; each folder goes to one process alone. */
   adopt(): Promise<void> {
-    return this.#inTurn(() => this.#adopt()).catch((error: unknown) => this.options.log.warn({ error: String(error) }, 'orphaned spool folders could not be taken over'))
+    return this.#inTurn(() => this.#adopt()).catch((error: unknown) =>
+      this.options.log.warn({ error: String(error) }, 'orphaned spool folders could not be taken over'),
+    )
   }
 
   close(): Promise<void> {
@@ -190,7 +192,10 @@ export class DiskSpool implements EventSpool {
       if (readdirSync(folder).some((name) => name.endsWith('.seg') || name.endsWith('.dead'))) setFree(this.options.directory, folder)
       else rmSync(folder, { recursive: true, force: true })
     } catch (error) {
-      this.options.log.warn({ folder, error: String(error) }, 'a spool folder could not be left in order: it is adopted when this process is gone')
+      this.options.log.warn(
+        { folder, error: String(error) },
+        'a spool folder could not be left in order: it is adopted when this process is gone',
+      )
     }
   }
 
@@ -227,7 +232,11 @@ export class DiskSpool implements EventSpool {
 
   #enqueue(fields: RecordFields, text: string): number {
     let segment = this.#active
-    if (segment === undefined || segment.filled + recordBound(fields, text.length) > segment.buffer!.length || this.#bytes + text.length * 4 > this.options.maxBytes) {
+    if (
+      segment === undefined ||
+      segment.filled + recordBound(fields, text.length) > segment.buffer!.length ||
+      this.#bytes + text.length * 4 > this.options.maxBytes
+    ) {
       const bytes = recordBytes(fields, text)
       if (!this.#makeRoom(bytes)) {
         this.#dropped += 1
@@ -326,7 +335,12 @@ export class DiskSpool implements EventSpool {
   /** Folders of dead processes go when nothing of them is left. */
   #tidyFolders(): void {
     for (const folder of this.#adopted) {
-      if (this.#dead.holds(folder) || this.#segments.some(({ path }) => path.startsWith(folder)) || readdirSync(folder).some((name) => name.endsWith('.seg'))) continue
+      if (
+        this.#dead.holds(folder) ||
+        this.#segments.some(({ path }) => path.startsWith(folder)) ||
+        readdirSync(folder).some((name) => name.endsWith('.seg'))
+      )
+        continue
       rmSync(folder, { recursive: true, force: true })
       this.#adopted.delete(folder)
     }

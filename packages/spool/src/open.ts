@@ -17,7 +17,10 @@ export async function openSpool(options: SpoolOptions): Promise<EventSpool> {
     spool = new DiskSpool(all)
   } catch (error) {
     const { directory, maxBytes, policy, log, now } = all
-    log.warn({ directory, code: (error as NodeJS.ErrnoException).code }, 'the spool directory cannot be used: events wait in memory and are lost with the process')
+    log.warn(
+      { directory, code: (error as NodeJS.ErrnoException).code },
+      'the spool directory cannot be used: events wait in memory and are lost with the process',
+    )
     return new MemorySpool({ maxBytes: Math.min(maxBytes, MEMORY_BYTES), policy, now })
   }
   await spool.adopt()

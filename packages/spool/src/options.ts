@@ -33,10 +33,12 @@ const SEGMENTS = 8
 /** @throws INVALID_ARGUMENT */
 export function resolved(options: SpoolOptions): ResolvedOptions {
   const place = { adapter: 'spool', operation: 'open' }
-  if (typeof options.directory !== 'string' || options.directory === '') throw invalid('directory', options.directory, 'give the path of a folder', place)
+  if (typeof options.directory !== 'string' || options.directory === '')
+    throw invalid('directory', options.directory, 'give the path of a folder', place)
   const whole = (name: keyof SpoolOptions, fallback: number, least: number): number => {
     const value = options[name] ?? fallback
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < least) throw invalid(name, value, `give a whole number of at least ${least}`, place)
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least)
+      throw invalid(name, value, `give a whole number of at least ${least}`, place)
     return value
   }
   const { policy = 'dropOldest' } = options

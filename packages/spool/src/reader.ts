@@ -186,7 +186,18 @@ export class Reader {
     segment.unread -= 1
     segment.unreadBytes -= size
     this.bytes -= size
-    return { id, type, at, ...(key === undefined ? {} : { key }), bytes: body, sequence: segment.firstSequence + ordinal, attempts: 0, segment, offset, end }
+    return {
+      id,
+      type,
+      at,
+      ...(key === undefined ? {} : { key }),
+      bytes: body,
+      sequence: segment.firstSequence + ordinal,
+      attempts: 0,
+      segment,
+      offset,
+      end,
+    }
   }
 
   #miss(segment: Segment, records: number): void {

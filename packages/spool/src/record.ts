@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib'
  * marker u32 | payload length u32 | crc32 u32 of what follows | ordinal u32 | payload.
  * The marker lets a reader find the next record behind a damaged one; the ordinal tells how many were lost between.
  */
-export const RECORD_HEADER = 16
+const RECORD_HEADER = 16
 const MARKER = 0x7256_4450
 const MARKER_BYTES = Buffer.from([0x50, 0x44, 0x56, 0x72])
 
@@ -112,7 +112,7 @@ function seal(into: Buffer, offset: number, end: number, ordinal: number): numbe
 }
 
 /** The record that starts at `offset`, or undefined when there is none or it is damaged. `trusted` skips the checksum: the bytes never left memory. */
-export function recordAt(bytes: Buffer, offset: number, limit: number, trusted = false): FoundRecord | undefined {
+function recordAt(bytes: Buffer, offset: number, limit: number, trusted = false): FoundRecord | undefined {
   if (offset + RECORD_HEADER + EVENT_FIXED > limit || bytes.readUInt32LE(offset) !== MARKER) return undefined
   const end = offset + RECORD_HEADER + bytes.readUInt32LE(offset + 4)
   if (end > limit || end < offset + RECORD_HEADER + EVENT_FIXED) return undefined

@@ -24,7 +24,9 @@ export async function recoverFolder(folder: string, first: number, files: SpoolF
   let lost = 0
   let next = first
   removeStrays(folder)
-  for (const name of readdirSync(folder).filter((entry) => entry.endsWith('.seg')).sort()) {
+  for (const name of readdirSync(folder)
+    .filter((entry) => entry.endsWith('.seg'))
+    .sort()) {
     const path = join(folder, name)
     const bytes = await readFile(path)
     const version = versionOf(bytes)

@@ -120,7 +120,8 @@ export class Segment {
     this.#ackHandle ??= this.#open(ackPath(this.path), this.ackBytes > 0 ? 'r+' : 'w')
     const bytes = encodeRuns(this.#acks)
     // After a short write the same entries are written again at the same place.
-    if (this.files.write(this.#ackHandle, bytes, this.ackBytes) < bytes.byteLength) throw Object.assign(new Error('short write'), { code: 'ENOSPC' })
+    if (this.files.write(this.#ackHandle, bytes, this.ackBytes) < bytes.byteLength)
+      throw Object.assign(new Error('short write'), { code: 'ENOSPC' })
     this.ackBytes += bytes.byteLength
     this.#acks = []
   }

@@ -114,12 +114,22 @@ export class Writer {
   }
 
   #refused(error: NodeJS.ErrnoException): void {
-    if (this.fault === undefined) this.options.log.error({ directory: this.options.directory, code: error.code }, 'the spool cannot write to its disk: events stay in memory')
+    if (this.fault === undefined)
+      this.options.log.error(
+        { directory: this.options.directory, code: error.code },
+        'the spool cannot write to its disk: events stay in memory',
+      )
     this.fault = error
     this.soon()
   }
 }
 
 function unavailable(cause: NodeJS.ErrnoException): PortError {
-  return new PortError('UNAVAILABLE', { adapter: 'spool', operation: 'synced', detail: `the spool's disk refused a write (${cause.code ?? cause.message}): make room or mend it`, outcome: 'unknown', cause })
+  return new PortError('UNAVAILABLE', {
+    adapter: 'spool',
+    operation: 'synced',
+    detail: `the spool's disk refused a write (${cause.code ?? cause.message}): make room or mend it`,
+    outcome: 'unknown',
+    cause,
+  })
 }

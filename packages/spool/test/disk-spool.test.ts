@@ -61,7 +61,11 @@ describe('the disk spool', () => {
     const second = await opened()
     expect(second.counts()).toMatchObject({ recovered: 60, pending: 60 })
     const left = await second.take(1_000, 1e6)
-    expect(ids(left)).toEqual(Array.from({ length: 100 }, (_, n) => n).filter((n) => n >= 60 || n % 3 === 0).map((n) => `e${n}`))
+    expect(ids(left)).toEqual(
+      Array.from({ length: 100 }, (_, n) => n)
+        .filter((n) => n >= 60 || n % 3 === 0)
+        .map((n) => `e${n}`),
+    )
     second.settle(left.map((event) => ({ event })))
     await second.close()
     expect(await readdir(directory)).toEqual([])
@@ -149,7 +153,12 @@ describe('the disk spool', () => {
       await spool.synced()
       expect(ids(await spool.take(1, 100))).toEqual(['e1'])
     }
-    const readOnly = { ...diskFiles, mkdir: () => { throw Object.assign(new Error('read-only file system'), { code: 'EROFS' }) } }
+    const readOnly = {
+      ...diskFiles,
+      mkdir: () => {
+        throw Object.assign(new Error('read-only file system'), { code: 'EROFS' })
+      },
+    }
     expect((await openSpool({ directory, log, files: readOnly })).append(record(1))).toBe(1)
     expect(warnings).toHaveLength(4)
   })

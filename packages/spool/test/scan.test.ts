@@ -9,7 +9,12 @@ interface Sample extends RecordFields {
 }
 
 const sample: fc.Arbitrary<Sample> = fc.record(
-  { id: fc.string({ minLength: 1, maxLength: 40, unit: 'binary' }), type: fc.constantFrom('sale.closed', 'till.opened'), at: fc.integer({ min: 0, max: 4e12 }), text: fc.string({ maxLength: 200, unit: 'binary' }) },
+  {
+    id: fc.string({ minLength: 1, maxLength: 40, unit: 'binary' }),
+    type: fc.constantFrom('sale.closed', 'till.opened'),
+    at: fc.integer({ min: 0, max: 4e12 }),
+    text: fc.string({ maxLength: 200, unit: 'binary' }),
+  },
   { requiredKeys: ['id', 'type', 'at', 'text'] },
 )
 
@@ -22,17 +27,29 @@ function fileOf(samples: readonly Sample[]): { readonly bytes: Buffer; readonly 
   return { bytes: Buffer.from(bytes.subarray(0, at)), ends }
 }
 
-const fixed: readonly Sample[] = Array.from({ length: 6 }, (_, n) => ({ id: `id-${n}`, type: 'sale.closed', at: n, text: JSON.stringify({ n, nome: 'pão de queijo', pad: 'x'.repeat(n * 7) }) }))
+const fixed: readonly Sample[] = Array.from({ length: 6 }, (_, n) => ({
+  id: `id-${n}`,
+  type: 'sale.closed',
+  at: n,
+  text: JSON.stringify({ n, nome: 'pão de queijo', pad: 'x'.repeat(n * 7) }),
+}))
 
 describe('records in a file', () => {
   test('come back as they were written, of any content', () => {
     fc.assert(
-      fc.property(fc.array(fc.record({ plain: sample, key: fc.option(fc.string({ minLength: 1, maxLength: 20 }), { nil: undefined }) }), { maxLength: 20 }), (items) => {
-        const samples = items.map(({ plain, key }) => (key === undefined ? plain : { ...plain, key }))
-        const scan = scanFile(fileOf(samples).bytes)
-        expect(scan.lost).toEqual([])
-        expect(scan.records.map(({ id, type, at, key, body }) => ({ id, type, at, key, text: body.toString() }))).toEqual(samples.map(({ id, type, at, text, ...rest }) => ({ id, type, at, key: 'key' in rest ? rest.key : undefined, text })))
-      }),
+      fc.property(
+        fc.array(fc.record({ plain: sample, key: fc.option(fc.string({ minLength: 1, maxLength: 20 }), { nil: undefined }) }), {
+          maxLength: 20,
+        }),
+        (items) => {
+          const samples = items.map(({ plain, key }) => (key === undefined ? plain : { ...plain, key }))
+          const scan = scanFile(fileOf(samples).bytes)
+          expect(scan.lost).toEqual([])
+          expect(scan.records.map(({ id, type, at, key, body }) => ({ id, type, at, key, text: body.toString() }))).toEqual(
+            samples.map(({ id, type, at, text, ...rest }) => ({ id, type, at, key: 'key' in rest ? rest.key : undefined, text })),
+          )
+        },
+      ),
     )
   })
 
@@ -73,23 +90,33 @@ describe('records in a file', () => {
     const { bytes } = fileOf(fixed)
     const written = new Set(fixed.map(({ text }) => text))
     fc.assert(
-      fc.property(fc.array(fc.record({ at: fc.nat(bytes.length - 1), bytes: fc.uint8Array({ minLength: 1, maxLength: 30 }) }), { maxLength: 8 }), fc.nat(bytes.length), (faults, length) => {
-        const damaged = Buffer.from(bytes)
-        for (const fault of faults) damaged.set(fault.bytes.subarray(0, damaged.length - fault.at), fault.at)
-        const scan = scanFile(damaged.subarray(0, length))
-        for (const { body } of scan.records) expect(written.has(body.toString())).toBe(true)
-      }),
+      fc.property(
+        fc.array(fc.record({ at: fc.nat(bytes.length - 1), bytes: fc.uint8Array({ minLength: 1, maxLength: 30 }) }), { maxLength: 8 }),
+        fc.nat(bytes.length),
+        (faults, length) => {
+          const damaged = Buffer.from(bytes)
+          for (const fault of faults) damaged.set(fault.bytes.subarray(0, damaged.length - fault.at), fault.at)
+          const scan = scanFile(damaged.subarray(0, length))
+          for (const { body } of scan.records) expect(written.has(body.toString())).toBe(true)
+        },
+      ),
     )
   })
 
   test('a marker inside of a body is not taken for a record', () => {
-    const inner = fileOf([{ id: 'inner', type: 'fake', at: 1, text: 'no' }]).bytes.subarray(FILE_HEADER).toString('latin1')
+    const inner = fileOf([{ id: 'inner', type: 'fake', at: 1, text: 'no' }])
+      .bytes.subarray(FILE_HEADER)
+      .toString('latin1')
     const scan = scanFile(fileOf([{ id: 'outer', type: 'sale.closed', at: 1, text: inner }, fixed[0]!]).bytes)
     expect(scan.records.map(({ id }) => id)).toEqual(['outer', 'id-0'])
   })
 
   test('a dead letter keeps its reason, its time and whether it is whole', () => {
-    const record = deadRecord({ id: 'a', type: 'sale.closed', at: 5, key: 'k' }, '{"x":1}', { reason: 'INVALID_ARGUMENT: não', diedAt: 9, whole: false })
+    const record = deadRecord({ id: 'a', type: 'sale.closed', at: 5, key: 'k' }, '{"x":1}', {
+      reason: 'INVALID_ARGUMENT: não',
+      diedAt: 9,
+      whole: false,
+    })
     const [found] = scanFile(Buffer.concat([fileHeader(), record])).records
     expect(found).toMatchObject({ id: 'a', key: 'k', dead: { reason: 'INVALID_ARGUMENT: não', diedAt: 9, whole: false } })
     expect(found!.body.toString()).toBe('{"x":1}')
@@ -106,11 +133,17 @@ describe('records in a file', () => {
 
 test('acknowledged runs answer for each offset, in any order, whatever is torn', () => {
   fc.assert(
-    fc.property(fc.array(fc.record({ start: fc.nat(1_000), length: fc.integer({ min: 1, max: 50 }) }), { maxLength: 30 }), fc.nat(11), (items, torn) => {
-      const runs = items.map(({ start, length }) => ({ start, end: start + length }))
-      const has = decodeRuns(Buffer.concat([encodeRuns(runs), Buffer.alloc(torn, 7)]))
-      const wrong = Array.from({ length: 1_060 }, (_, offset) => offset).filter((offset) => has(offset) !== runs.some(({ start, end }) => offset >= start && offset < end))
-      expect(wrong).toEqual([])
-    }),
+    fc.property(
+      fc.array(fc.record({ start: fc.nat(1_000), length: fc.integer({ min: 1, max: 50 }) }), { maxLength: 30 }),
+      fc.nat(11),
+      (items, torn) => {
+        const runs = items.map(({ start, length }) => ({ start, end: start + length }))
+        const has = decodeRuns(Buffer.concat([encodeRuns(runs), Buffer.alloc(torn, 7)]))
+        const wrong = Array.from({ length: 1_060 }, (_, offset) => offset).filter(
+          (offset) => has(offset) !== runs.some(({ start, end }) => offset >= start && offset < end),
+        )
+        expect(wrong).toEqual([])
+      },
+    ),
   )
 })

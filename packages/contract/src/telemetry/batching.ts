@@ -15,7 +15,10 @@ export const batchingCases: readonly TelemetryCase[] = [
       await subject.fakeClock.advance(1_000)
       assert.deepEqual(sizes(sent), [])
       emit(9, 25)
-      await passing(subject, turnsUntil(() => telemetry.ledger().accepted === 20))
+      await passing(
+        subject,
+        turnsUntil(() => telemetry.ledger().accepted === 20),
+      )
       assert.deepEqual(sizes(sent), [10, 10])
       await flush()
       assert.deepEqual(sizes(sent), [10, 10, 5])
@@ -32,11 +35,20 @@ export const batchingCases: readonly TelemetryCase[] = [
       const { telemetry, event, sent, flush, stored } = await openWorld(subject, { face: { batch: { maxBytes, maxAgeMs: 3_600_000 } } })
       // 1,000 characters, 4,000 bytes.
       for (let n = 0; n < 23; n++) telemetry.emit(event, { n, text: '😀'.repeat(n % 2 === 0 ? 500 : 1_000) })
-      await passing(subject, turnsUntil(() => sent.length >= 3))
+      await passing(
+        subject,
+        turnsUntil(() => sent.length >= 3),
+      )
       await flush()
       const bytes = sent.map((batch) => batch.reduce((sum, item) => sum + item.bytes.byteLength, 0))
-      assert.ok(bytes.every((sum) => sum <= maxBytes), String(bytes))
-      assert.ok(bytes.slice(0, -1).every((sum) => sum > maxBytes - 4_500), String(bytes))
+      assert.ok(
+        bytes.every((sum) => sum <= maxBytes),
+        String(bytes),
+      )
+      assert.ok(
+        bytes.slice(0, -1).every((sum) => sum > maxBytes - 4_500),
+        String(bytes),
+      )
       assert.deepEqual(await stored(), range(0, 23))
     },
   },
@@ -89,7 +101,9 @@ export const batchingCases: readonly TelemetryCase[] = [
     id: 'T12',
     title: 'no batch is beyond what the driver declares: one event more than the limit makes two batches, and options cannot raise it',
     async run(subject) {
-      const { telemetry, event, sent, flush, stored, driver } = await openWorld(subject, { face: { batch: { maxEvents: 1_000_000, maxBytes: 1_000_000_000, concurrency: 1 } } })
+      const { telemetry, event, sent, flush, stored, driver } = await openWorld(subject, {
+        face: { batch: { maxEvents: 1_000_000, maxBytes: 1_000_000_000, concurrency: 1 } },
+      })
       const { maxBatchEvents, maxBatchBytes, perEventBytes = 0, maxEventBytes } = driver.limits
       const many = Math.min(maxBatchEvents, 2_000) + 1
       for (let n = 0; n < many; n++) telemetry.emit(event, { n })
@@ -110,7 +124,20 @@ export const batchingCases: readonly TelemetryCase[] = [
     id: 'T13',
     title: 'any text comes back as it was: newlines, quotes, NUL, control characters, emoji, lone surrogates, 65,536 bytes',
     async run(subject) {
-      const texts = ['a\nb\r\n', '"\\"', 'nul \u0000 end', '\u2028\u2029\u007f\u001b', 'ação 日本 😀', 'lone \ud800 surrogate', '</script>', '%2F+=', 'é'.repeat(32_768), '', '__proto__', '{"n":1}\n{"n":2}']
+      const texts = [
+        'a\nb\r\n',
+        '"\\"',
+        'nul \u0000 end',
+        '\u2028\u2029\u007f\u001b',
+        'ação 日本 😀',
+        'lone \ud800 surrogate',
+        '</script>',
+        '%2F+=',
+        'é'.repeat(32_768),
+        '',
+        '__proto__',
+        '{"n":1}\n{"n":2}',
+      ]
       const { telemetry, event, flush, rows } = await openWorld(subject)
       texts.forEach((text, n) => telemetry.emit(event, { n, text }, { key: 'chave ção' }))
       assert.equal((await flush()).accepted, texts.length)

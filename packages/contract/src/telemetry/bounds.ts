@@ -89,7 +89,11 @@ export const boundsCases: readonly TelemetryCase[] = [
     async run(subject) {
       for (const policy of ['dropOldest', 'dropNewest'] as const) {
         const sink = outage()
-        const world = await openWorld(subject, { between: sink.between, spool: { maxBytes: 128 * 1_024, policy }, face: { batch: { maxAgeMs: 3_600_000, maxEvents: 100 } } })
+        const world = await openWorld(subject, {
+          between: sink.between,
+          spool: { maxBytes: 128 * 1_024, policy },
+          face: { batch: { maxAgeMs: 3_600_000, maxEvents: 100 } },
+        })
         const base = policy === 'dropOldest' ? 0 : 10_000
         for (let n = base; n < base + 800; n++) world.telemetry.emit(world.event, { n, text: 'x'.repeat(500) })
         const { pending, dropped, emitted } = world.telemetry.ledger()
@@ -113,7 +117,9 @@ export const boundsCases: readonly TelemetryCase[] = [
       const disk = smallDisk(400_000)
       const { telemetry, event, close, flush, stored } = await openWorld(subject, { between: sink.between, spool: { files: disk } })
       for (let n = 0; n < 25_000; n++) telemetry.emit(event, { n, text: 'x'.repeat(400) })
-      await assert.rejects(passing(subject, telemetry.emitAndWait(event, { n: 25_000 }, 'spooled')), (error) => PortError.is(error, 'UNAVAILABLE'))
+      await assert.rejects(passing(subject, telemetry.emitAndWait(event, { n: 25_000 }, 'spooled')), (error) =>
+        PortError.is(error, 'UNAVAILABLE'),
+      )
       const full = telemetry.ledger()
       assert.ok(full.dropped > 1_000, JSON.stringify(full))
       assert.ok(balances(telemetry))
@@ -141,7 +147,10 @@ export const boundsCases: readonly TelemetryCase[] = [
           throw Object.assign(new Error('read-only file system'), { code: 'EROFS' })
         },
       }
-      const worlds = [await openWorld(subject, { directory: join(file, 'below'), spool: { log } }), await openWorld(subject, { spool: { log, files: readOnly } })]
+      const worlds = [
+        await openWorld(subject, { directory: join(file, 'below'), spool: { log } }),
+        await openWorld(subject, { spool: { log, files: readOnly } }),
+      ]
       for (const [index, world] of worlds.entries()) {
         world.emit(index * 10, index * 10 + 10)
         assert.equal((await world.flush()).accepted, 10)

@@ -116,7 +116,10 @@ export const durabilityCases: readonly TelemetryCase[] = [
       const first = await openWorld(subject, {
         directory,
         face: { closeMs: 500, batch: { maxEvents: 10, concurrency: 1 } },
-        between: (_batch, next, call) => (++batches <= 3 ? next() : new Promise((_, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason as Error), { once: true }))),
+        between: (_batch, next, call) =>
+          ++batches <= 3
+            ? next()
+            : new Promise((_, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason as Error), { once: true })),
       })
       first.emit(0, 100)
       await first.close()

@@ -104,7 +104,10 @@ export const emitCases: readonly TelemetryCase[] = [
         stored.map(({ n }) => n),
         [1, 1],
       )
-      assert.deepEqual(stored.flatMap(({ tags }) => tags ?? []), ['a'])
+      assert.deepEqual(
+        stored.flatMap(({ tags }) => tags ?? []),
+        ['a'],
+      )
     },
   },
   {
@@ -113,7 +116,11 @@ export const emitCases: readonly TelemetryCase[] = [
     async run(subject) {
       const { telemetry, event, flush, stored } = await openWorld(subject)
       const later = defineEvent(event.name, { data: z.object({ n: z.number().refine(async (n) => n > 0, 'not above 0') }) })
-      const broken = defineEvent(event.name, { data: { '~standard': { version: 1, vendor: 'contract', validate: () => Promise.reject(new Error('validator fell over')) } } as StandardSchema<unknown> })
+      const broken = defineEvent(event.name, {
+        data: {
+          '~standard': { version: 1, vendor: 'contract', validate: () => Promise.reject(new Error('validator fell over')) },
+        } as StandardSchema<unknown>,
+      })
       telemetry.emit(event, { n: 'one' } as never)
       telemetry.emit(later, { n: -1 })
       telemetry.emit(broken, { n: 5 })
@@ -123,10 +130,12 @@ export const emitCases: readonly TelemetryCase[] = [
       const dead: string[] = []
       for await (const { reason, type } of telemetry.deadLetters.list()) dead.push(`${type === event.name} ${reason}`)
       assert.equal(dead.length, 3)
-      assert.ok(dead.some((line) => /^true INVALID_ARGUMENT: data: n: /.test(line)))
+      assert.ok(dead.some((line) => line.startsWith('true INVALID_ARGUMENT: data: n: ')))
       assert.ok(dead.some((line) => /n: not above 0/.test(line)))
       assert.ok(dead.some((line) => /validator fell over/.test(line)))
-      await assert.rejects(passing(subject, telemetry.emitAndWait(event, { n: 'one' } as never, 'accepted')), (error) => PortError.is(error, 'INVALID_ARGUMENT'))
+      await assert.rejects(passing(subject, telemetry.emitAndWait(event, { n: 'one' } as never, 'accepted')), (error) =>
+        PortError.is(error, 'INVALID_ARGUMENT'),
+      )
     },
   },
   {
@@ -187,7 +196,9 @@ export const emitCases: readonly TelemetryCase[] = [
           if (nth % 3 === 0) return away()
           const outcomes = await next()
           assert.ok(balances(telemetry))
-          return outcomes.map((outcome, index) => (batch.length > 3 && index === 1 ? { status: 'reject', error: new Error('no') } : outcome))
+          return outcomes.map((outcome, index) =>
+            batch.length > 3 && index === 1 ? { status: 'reject', error: new Error('no') } : outcome,
+          )
         },
       })
       for (let n = 0; n < 3_000; n++) {

@@ -1,4 +1,12 @@
-import { decodeEnvelope, type DriverCall, type DriverEvent, encodeEnvelope, type EventOutcome, newId, type TelemetryDriver } from '@pdvend/ports'
+import {
+  decodeEnvelope,
+  type DriverCall,
+  type DriverEvent,
+  encodeEnvelope,
+  type EventOutcome,
+  newId,
+  type TelemetryDriver,
+} from '@pdvend/ports'
 import type { Mutant } from '../case.js'
 
 type Send = (batch: readonly DriverEvent[], call: DriverCall) => Promise<readonly EventOutcome[]>
@@ -24,7 +32,13 @@ export const telemetryMutants: readonly Mutant<'telemetry'>[] = [
     name: 'type missing',
     fault: 'the record of an event lacks its type',
     clauses: ['T5'],
-    mutate: (driver) => broken(driver, (batch, call) => driver.send(batch.map((event) => ({ ...event, type: '' })), call)),
+    mutate: (driver) =>
+      broken(driver, (batch, call) =>
+        driver.send(
+          batch.map((event) => ({ ...event, type: '' })),
+          call,
+        ),
+      ),
   },
   {
     name: 'unseen failure',
@@ -43,17 +57,24 @@ export const telemetryMutants: readonly Mutant<'telemetry'>[] = [
     name: 'partial failure taken for success',
     fault: 'events that the engine refused are reported as accepted',
     clauses: ['T12', 'T31'],
-    mutate: (driver) => broken(driver, async (batch, call) => {
-      // The engine takes only the first 50 of a batch; the driver does not look.
-      await driver.send(batch.slice(0, 50), call)
-      return batch.map(() => ACCEPTED)
-    }),
+    mutate: (driver) =>
+      broken(driver, async (batch, call) => {
+        // The engine takes only the first 50 of a batch; the driver does not look.
+        await driver.send(batch.slice(0, 50), call)
+        return batch.map(() => ACCEPTED)
+      }),
   },
   {
     name: 'duplicate rows',
     fault: 'each try stores under an id of its own, so that a replay makes new rows',
     clauses: ['T43', 'T33'],
-    mutate: (driver) => broken(driver, (batch, call) => driver.send(batch.map((event) => ({ ...event, id: newId() })), call)),
+    mutate: (driver) =>
+      broken(driver, (batch, call) =>
+        driver.send(
+          batch.map((event) => ({ ...event, id: newId() })),
+          call,
+        ),
+      ),
   },
   {
     name: 'context dropped',
@@ -72,7 +93,10 @@ export const telemetryMutants: readonly Mutant<'telemetry'>[] = [
     name: 'limits ignored',
     fault: 'the driver claims to take events of any size',
     clauses: ['T1', 'T11'],
-    mutate: (driver) => broken(driver, (batch, call) => driver.send(batch, call), { limits: { ...driver.limits, maxEventBytes: Number.MAX_SAFE_INTEGER, maxBatchBytes: Number.MAX_SAFE_INTEGER } }),
+    mutate: (driver) =>
+      broken(driver, (batch, call) => driver.send(batch, call), {
+        limits: { ...driver.limits, maxEventBytes: Number.MAX_SAFE_INTEGER, maxBatchBytes: Number.MAX_SAFE_INTEGER },
+      }),
   },
   {
     name: 'text cut',
@@ -93,6 +117,12 @@ export const telemetryMutants: readonly Mutant<'telemetry'>[] = [
     name: 'time of arrival',
     fault: 'an event is stored under the time at which it arrived',
     clauses: ['T40', 'T39'],
-    mutate: (driver) => broken(driver, (batch, call) => driver.send(batch.map((event) => ({ ...event, at: Date.now() })), call)),
+    mutate: (driver) =>
+      broken(driver, (batch, call) =>
+        driver.send(
+          batch.map((event) => ({ ...event, at: Date.now() })),
+          call,
+        ),
+      ),
   },
 ]

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict'
 import { type EventOutcome, PortError } from '@pdvend/ports'
 import { away, balances, eventually, failed, numbers, openWorld, outage, passing, range, type TelemetryCase } from './world.js'
 
-const throwing = (code: ConstructorParameters<typeof PortError>[0], details: ConstructorParameters<typeof PortError>[1] = {}): Promise<never> =>
-  Promise.reject(new PortError(code, { adapter: 'fault', operation: 'send', detail: 'injected', ...details }))
+const throwing = (
+  code: ConstructorParameters<typeof PortError>[0],
+  details: ConstructorParameters<typeof PortError>[1] = {},
+): Promise<never> => Promise.reject(new PortError(code, { adapter: 'fault', operation: 'send', detail: 'injected', ...details }))
 
 /** Never answers; gives up when the call does. */
-const silence = (signal: AbortSignal): Promise<never> => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
+const silence = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
 
 export const retryCases: readonly TelemetryCase[] = [
   {
@@ -23,7 +26,11 @@ export const retryCases: readonly TelemetryCase[] = [
             between: (batch, next, call, nth) => {
               times[index]!.push(subject.clock.now())
               if (!sinks[index]!.down) return next()
-              return nth % 3 === 0 ? throwing('DEADLINE_EXCEEDED') : nth % 3 === 1 ? Promise.reject(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })) : sinks[index]!.between(batch, next, call, nth)
+              return nth % 3 === 0
+                ? throwing('DEADLINE_EXCEEDED')
+                : nth % 3 === 1
+                  ? Promise.reject(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
+                  : sinks[index]!.between(batch, next, call, nth)
             },
           }),
         ),
@@ -62,7 +69,11 @@ export const retryCases: readonly TelemetryCase[] = [
         face: { batch: { maxEvents: 5, concurrency: 2 }, retry: { firstMs: 1, maxMs: 2 } },
         between: (batch, next) => {
           times.push(subject.clock.now())
-          return throttling ? (times.length % 2 === 0 ? throwing('RATE_LIMITED', { retryAfterMs: 30 }) : Promise.resolve(batch.map(() => failed('retry', 'RATE_LIMITED')))) : next()
+          return throttling
+            ? times.length % 2 === 0
+              ? throwing('RATE_LIMITED', { retryAfterMs: 30 })
+              : Promise.resolve(batch.map(() => failed('retry', 'RATE_LIMITED')))
+            : next()
         },
       })
       const startedAt = subject.clock.now()
@@ -87,7 +98,9 @@ export const retryCases: readonly TelemetryCase[] = [
         face: { batch: { maxEvents: 100 } },
         between: async (_batch, next, _call, nth) => {
           const outcomes = await next()
-          return nth > 1 ? outcomes : outcomes.map((outcome, index): EventOutcome => (unlucky.includes(index) ? failed('retry', 'UNAVAILABLE') : outcome))
+          return nth > 1
+            ? outcomes
+            : outcomes.map((outcome, index): EventOutcome => (unlucky.includes(index) ? failed('retry', 'UNAVAILABLE') : outcome))
         },
       })
       emit(0, 100)
@@ -109,7 +122,9 @@ export const retryCases: readonly TelemetryCase[] = [
         between: async (batch, next) => {
           if (batch.length === 0) return next()
           const values = numbers(batch)
-          return (await next()).map((outcome, index) => (values[index]! % 10 === 7 ? failed('reject', 'INVALID_ARGUMENT', 'coluna n: 7 é inválido') : outcome))
+          return (await next()).map((outcome, index) =>
+            values[index]! % 10 === 7 ? failed('reject', 'INVALID_ARGUMENT', 'coluna n: 7 é inválido') : outcome,
+          )
         },
       })
       emit(0, 50)
@@ -119,7 +134,10 @@ export const retryCases: readonly TelemetryCase[] = [
       assert.deepEqual(telemetry.ledger(), { emitted: 50, accepted: 45, pending: 0, dead: 5, dropped: 0 })
       const dead: (readonly [unknown, string])[] = []
       for await (const { data, reason } of telemetry.deadLetters.list()) dead.push([data, reason])
-      assert.deepEqual(dead, [7, 17, 27, 37, 47].map((n) => [{ n }, 'INVALID_ARGUMENT: coluna n: 7 é inválido']))
+      assert.deepEqual(
+        dead,
+        [7, 17, 27, 37, 47].map((n) => [{ n }, 'INVALID_ARGUMENT: coluna n: 7 é inválido']),
+      )
       assert.ok((await stored()).length >= 45)
     },
   },
@@ -146,7 +164,8 @@ export const retryCases: readonly TelemetryCase[] = [
     title: 'credentials that end in the middle cost nothing: events wait until they are renewed',
     async run(subject) {
       const { emit, flush, stored, telemetry } = await openWorld(subject, {
-        between: (_batch, next, _call, nth) => (nth > 1 && nth <= 12 ? throwing(nth % 2 === 0 ? 'UNAUTHENTICATED' : 'PERMISSION_DENIED') : next()),
+        between: (_batch, next, _call, nth) =>
+          nth > 1 && nth <= 12 ? throwing(nth % 2 === 0 ? 'UNAUTHENTICATED' : 'PERMISSION_DENIED') : next(),
         face: { batch: { maxEvents: 20, concurrency: 1 } },
       })
       emit(0, 60)
@@ -162,7 +181,10 @@ export const retryCases: readonly TelemetryCase[] = [
     async run(subject) {
       const startedAt = subject.clock.now()
       const { emit, telemetry, stored } = await openWorld(subject, {
-        between: (_batch, next) => (subject.clock.now() - startedAt < 60_000 ? throwing('UNAVAILABLE', { cause: Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' }) }) : next()),
+        between: (_batch, next) =>
+          subject.clock.now() - startedAt < 60_000
+            ? throwing('UNAVAILABLE', { cause: Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' }) })
+            : next(),
         face: { retry: { firstMs: 100, maxMs: 10_000 } },
       })
       emit(0, 30)
@@ -205,7 +227,9 @@ export const retryCases: readonly TelemetryCase[] = [
           if (nth % 3 === 0) return away()
           const outcomes = await next()
           const values = numbers(batch)
-          batch.forEach(({ key }, index) => outcomes[index]?.status === 'accepted' && order.set(key!, [...(order.get(key!) ?? []), values[index]!]))
+          batch.forEach(
+            ({ key }, index) => outcomes[index]?.status === 'accepted' && order.set(key!, [...(order.get(key!) ?? []), values[index]!]),
+          )
           return outcomes
         },
       })
@@ -213,7 +237,10 @@ export const retryCases: readonly TelemetryCase[] = [
       await flush()
       for (const [key, values] of order) {
         const arrived = telemetry.capabilities.orderedByKey ? values : values.sort((a, b) => a - b)
-        assert.deepEqual(arrived, range(0, 120).filter((n) => `till-${n % 3}` === key))
+        assert.deepEqual(
+          arrived,
+          range(0, 120).filter((n) => `till-${n % 3}` === key),
+        )
       }
       assert.equal(order.size, 3)
     },

@@ -46,9 +46,11 @@ export const sharingCases: readonly TelemetryCase[] = [
         promised.push(...confirmed(child))
       }
       const turns = [...range(0, 50)]
-      await Promise.all(range(0, 4).map(async () => {
-        for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) await life(turn)
-      }))
+      await Promise.all(
+        range(0, 4).map(async () => {
+          for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) await life(turn)
+        }),
+      )
       const world = await openWorld(subject, { directory })
       const report = await world.flush()
       const { emitted, accepted, dropped } = report

@@ -27,12 +27,18 @@ export const storageCases: readonly TelemetryCase[] = [
     title: 'one bad event in 1,000 that fails its whole batch: 999 are stored, one is dead',
     async run(subject) {
       const { emit, flush, stored, telemetry } = await openWorld(subject, {
-        between: (batch, next) => (numbers(batch).includes(617) ? Promise.reject(new PortError('INVALID_ARGUMENT', { detail: 'the batch holds something bad' })) : next()),
+        between: (batch, next) =>
+          numbers(batch).includes(617)
+            ? Promise.reject(new PortError('INVALID_ARGUMENT', { detail: 'the batch holds something bad' }))
+            : next(),
       })
       emit(0, 1_000)
       await flush()
       assert.deepEqual(telemetry.ledger(), { emitted: 1_000, accepted: 999, pending: 0, dead: 1, dropped: 0 })
-      assert.deepEqual(await stored(), range(0, 1_000).filter((n) => n !== 617))
+      assert.deepEqual(
+        await stored(),
+        range(0, 1_000).filter((n) => n !== 617),
+      )
     },
   },
   {
@@ -41,7 +47,8 @@ export const storageCases: readonly TelemetryCase[] = [
     async run(subject) {
       const { emit, flush, sent, driver, telemetry } = await openWorld(subject, {
         face: { batch: { concurrency: 1, maxEvents: 256 } },
-        between: (batch, next) => (numbers(batch).includes(99) ? Promise.reject(new PortError('TOO_LARGE', { detail: 'something in it' })) : next()),
+        between: (batch, next) =>
+          numbers(batch).includes(99) ? Promise.reject(new PortError('TOO_LARGE', { detail: 'something in it' })) : next(),
       })
       const many = Math.min(256, driver.limits.maxBatchEvents)
       emit(0, many)
@@ -57,7 +64,8 @@ export const storageCases: readonly TelemetryCase[] = [
       let broken = true
       const { emit, flush, stored, telemetry } = await openWorld(subject, {
         face: { batch: { concurrency: 1 }, retry: { firstMs: 1, maxMs: 5 } },
-        between: (batch, next) => (broken || numbers(batch).includes(0) ? Promise.reject(new TypeError('cannot read properties of undefined')) : next()),
+        between: (batch, next) =>
+          broken || numbers(batch).includes(0) ? Promise.reject(new TypeError('cannot read properties of undefined')) : next(),
       })
       emit(0, 40)
       await passing(subject, telemetry.flush({ timeoutMs: 2_000 }))
@@ -101,13 +109,27 @@ export const storageCases: readonly TelemetryCase[] = [
     title: 'deep JSON, large numbers and hostile names are stored as they are',
     async run(subject) {
       const { telemetry, event, flush, rows } = await openWorld(subject)
-      const loose = { ...event, data: { '~standard': { version: 1, vendor: 'contract', validate: (value: unknown) => ({ value }) } } } as typeof event
+      const loose = {
+        ...event,
+        data: { '~standard': { version: 1, vendor: 'contract', validate: (value: unknown) => ({ value }) } },
+      } as typeof event
       let deep: unknown = 'fundo'
       for (let depth = 0; depth < 90; depth++) deep = { a: [deep] }.a.length > 0 && depth % 2 === 0 ? { a: deep } : [deep]
-      const values: readonly unknown[] = [deep, 1.7976931348623157e308, -0.1, 9_007_199_254_740_991, JSON.parse('{"__proto__":{"x":1},"constructor":2}'), [null, true, ''], '1e400', { '': { ' ': '\u0000' } }]
+      const values: readonly unknown[] = [
+        deep,
+        1.7976931348623157e308,
+        -0.1,
+        9_007_199_254_740_991,
+        JSON.parse('{"__proto__":{"x":1},"constructor":2}'),
+        [null, true, ''],
+        '1e400',
+        { '': { ' ': '\u0000' } },
+      ]
       values.forEach((value, n) => telemetry.emit(loose, { n, value } as never))
       assert.equal((await flush()).accepted, values.length)
-      const stored = new Map((await rows()).map((row) => [(row.data as { n: number }).n, JSON.stringify((row.data as { value: unknown }).value)]))
+      const stored = new Map(
+        (await rows()).map((row) => [(row.data as { n: number }).n, JSON.stringify((row.data as { value: unknown }).value)]),
+      )
       values.forEach((value, n) => assert.equal(stored.get(n), JSON.stringify(value)))
       assert.equal(({} as { x?: number }).x, undefined)
     },
@@ -118,14 +140,20 @@ export const storageCases: readonly TelemetryCase[] = [
     engine: ['fakeClock'],
     async run(subject) {
       const sink = outage()
-      const { emit, telemetry, stored } = await openWorld(subject, { between: sink.between, face: { retry: { firstMs: 200, maxMs: 30_000 } } })
+      const { emit, telemetry, stored } = await openWorld(subject, {
+        between: sink.between,
+        face: { retry: { firstMs: 200, maxMs: 30_000 } },
+      })
       const pending: number[] = []
       for (let minute = 0; minute < 10; minute++) {
         emit(minute * 20, minute * 20 + 20)
         await subject.fakeClock.advance(60_000)
         pending.push(telemetry.ledger().pending)
       }
-      assert.deepEqual(pending, range(1, 11).map((minute) => minute * 20))
+      assert.deepEqual(
+        pending,
+        range(1, 11).map((minute) => minute * 20),
+      )
       sink.down = false
       await eventually(subject, () => telemetry.ledger().accepted === 200, 500)
       assert.deepEqual(await stored(), range(0, 200))
@@ -141,11 +169,13 @@ export const storageCases: readonly TelemetryCase[] = [
       const base = Date.UTC(2026, 0, 10)
       for (let n = 0; n < 20; n++) telemetry.emit(n % 4 === 0 ? other : event, { n }, { at: new Date(base + n * 1_000) })
       await flush()
-      const ask = async (query: Parameters<typeof telemetry.query>[0]) => (await passing(subject, telemetry.query(query))).map((row) => (row.data as { n: number }).n)
+      const ask = async (query: Parameters<typeof telemetry.query>[0]) =>
+        (await passing(subject, telemetry.query(query))).map((row) => (row.data as { n: number }).n)
       assert.deepEqual(await ask({ type: other.name }), [16, 12, 8, 4, 0])
       assert.deepEqual(await ask({ type: event.name, from: new Date(base + 5_000), to: new Date(base + 10_000) }), [9, 7, 6, 5])
       assert.deepEqual(await ask({ type: event.name, limit: 3 }), [19, 18, 17])
-      for (const query of [{ limit: 0 }, { limit: 1.5 }, { limit: 100_001 }, { from: new Date(Number.NaN) }, { to: 'now' as never }]) await assert.rejects(telemetry.query(query), (error) => PortError.is(error, 'INVALID_ARGUMENT'))
+      for (const query of [{ limit: 0 }, { limit: 1.5 }, { limit: 100_001 }, { from: new Date(Number.NaN) }, { to: 'now' as never }])
+        await assert.rejects(telemetry.query(query), (error) => PortError.is(error, 'INVALID_ARGUMENT'))
     },
   },
   {

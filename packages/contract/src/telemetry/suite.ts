@@ -17,7 +17,17 @@ import { timeCases } from './time.js'
  */
 export const telemetrySuite: ContractSuite<'telemetry', Telemetry> = {
   port: 'telemetry',
-  cases: [...emitCases, ...batchingCases, ...boundsCases, ...durabilityCases, ...sharingCases, ...retryCases, ...timeCases, ...storageCases, ...operateCases],
+  cases: [
+    ...emitCases,
+    ...batchingCases,
+    ...boundsCases,
+    ...durabilityCases,
+    ...sharingCases,
+    ...retryCases,
+    ...timeCases,
+    ...storageCases,
+    ...operateCases,
+  ],
   mutants: telemetryMutants,
   face: (driver, { extra, ...options }) => new Telemetry(driver, { ...options, ...extra }),
   close: (telemetry) => telemetry.close(),

@@ -24,7 +24,12 @@ export type TelemetryCase = ContractCase<'telemetry', Telemetry>
 export type TelemetrySubject = Subject<'telemetry', Telemetry>
 
 /** What stands between the port and the engine in a case: it may count, fail, delay or pass on. */
-export type Between = (batch: readonly DriverEvent[], next: () => Promise<readonly EventOutcome[]>, call: DriverCall, nth: number) => Promise<readonly EventOutcome[]>
+export type Between = (
+  batch: readonly DriverEvent[],
+  next: () => Promise<readonly EventOutcome[]>,
+  call: DriverCall,
+  nth: number,
+) => Promise<readonly EventOutcome[]>
 
 export interface WorldOptions {
   /** Default: a fresh one. Several worlds may share one. */
@@ -78,7 +83,9 @@ export async function openWorld(subject: TelemetrySubject, o: WorldOptions = {})
   subject.defer(close)
   const event = sample(subject)
   const rows = async (): Promise<readonly TelemetryRow[]> =>
-    telemetry.capabilities.query ? inner.query!({ type: event.name, limit: 100_000 }, { signal: AbortSignal.timeout(30_000) }) : [...accepted.values()].filter(({ type }) => type === event.name).map(rowOf)
+    telemetry.capabilities.query
+      ? inner.query!({ type: event.name, limit: 100_000 }, { signal: AbortSignal.timeout(30_000) })
+      : [...accepted.values()].filter(({ type }) => type === event.name).map(rowOf)
   return {
     telemetry,
     spool,
@@ -129,12 +136,18 @@ export function eventually(subject: TelemetrySubject, holds: () => boolean | Pro
 
 export const range = (from: number, to: number): readonly number[] => Array.from({ length: to - from }, (_, index) => from + index)
 
-export const numbers = (batch: readonly DriverEvent[]): readonly number[] => batch.map(({ bytes }) => (decodeEnvelope(bytes).data as { n: number }).n)
+export const numbers = (batch: readonly DriverEvent[]): readonly number[] =>
+  batch.map(({ bytes }) => (decodeEnvelope(bytes).data as { n: number }).n)
 
 /** The engine is away: nothing was applied. */
-export const away = (): Promise<never> => Promise.reject(new PortError('UNAVAILABLE', { adapter: 'fault', operation: 'send', detail: 'injected' }))
+export const away = (): Promise<never> =>
+  Promise.reject(new PortError('UNAVAILABLE', { adapter: 'fault', operation: 'send', detail: 'injected' }))
 
-export const failed = (status: 'retry' | 'reject', code: ConstructorParameters<typeof PortError>[0], detail = 'injected'): EventOutcome => ({ status, error: new PortError(code, { adapter: 'fault', operation: 'send', detail }) })
+export const failed = (
+  status: 'retry' | 'reject',
+  code: ConstructorParameters<typeof PortError>[0],
+  detail = 'injected',
+): EventOutcome => ({ status, error: new PortError(code, { adapter: 'fault', operation: 'send', detail }) })
 
 /** [T59] The identity of the ledger. */
 export function balances(telemetry: Telemetry): boolean {
@@ -144,11 +157,17 @@ export function balances(telemetry: Telemetry): boolean {
 
 /** A switch in front of the engine. */
 export function outage(): { readonly between: Between; down: boolean } {
-  const state = { down: true, between: (_batch: readonly DriverEvent[], next: () => Promise<readonly EventOutcome[]>) => (state.down ? away() : next()) } as { between: Between; down: boolean }
+  const state = {
+    down: true,
+    between: (_batch: readonly DriverEvent[], next: () => Promise<readonly EventOutcome[]>) => (state.down ? away() : next()),
+  } as { between: Between; down: boolean }
   return state
 }
 
-function watched(driver: TelemetryDriver, send: (batch: readonly DriverEvent[], next: () => Promise<readonly EventOutcome[]>, call: DriverCall) => Promise<readonly EventOutcome[]>): TelemetryDriver {
+function watched(
+  driver: TelemetryDriver,
+  send: (batch: readonly DriverEvent[], next: () => Promise<readonly EventOutcome[]>, call: DriverCall) => Promise<readonly EventOutcome[]>,
+): TelemetryDriver {
   return {
     limits: driver.limits,
     ...(driver.capabilities === undefined ? {} : { capabilities: driver.capabilities }),

@@ -40,7 +40,8 @@ test('the same id twice is one row, in one batch and in two', async () => {
 
 test('rows are found by type and time, newest first, as many as asked for', async () => {
   await driver.send([event('a', 10), event('b', 20), event('c', 30), event('d', 20, 'till.opened')], call)
-  const ids = async (query: Parameters<NonNullable<TelemetryDriver['query']>>[0]): Promise<string[]> => (await driver.query!(query, call)).map(({ id }) => id)
+  const ids = async (query: Parameters<NonNullable<TelemetryDriver['query']>>[0]): Promise<string[]> =>
+    (await driver.query!(query, call)).map(({ id }) => id)
   expect(await ids({ type: 'sale.closed', from: new Date(20) })).toEqual(['c', 'b'])
   expect(await ids({ to: new Date(30), limit: 2 })).toEqual(['d', 'b'])
 })

@@ -37,7 +37,8 @@ function unfitObject(value: object, path: string, depth: number): string | undef
   }
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? `${path} is an invalid Date` : undefined
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null && lossy(value)) return `${path} is ${shapeOf(value)}; give plain objects, arrays, text and numbers`
+  if (prototype !== Object.prototype && prototype !== null && lossy(value))
+    return `${path} is ${shapeOf(value)}; give plain objects, arrays, text and numbers`
   for (const name in value) {
     const why = unfit((value as Record<string, unknown>)[name], name, depth + 1)
     if (why !== undefined) return why
@@ -48,7 +49,16 @@ function unfitObject(value: object, path: string, depth: number): string | undef
 /** JSON makes `{}` or a table of numbers of these. */
 function lossy(value: object): boolean {
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return false
-  return value instanceof Map || value instanceof Set || value instanceof WeakMap || value instanceof Promise || value instanceof RegExp || value instanceof Error || ArrayBuffer.isView(value) || value instanceof ArrayBuffer
+  return (
+    value instanceof Map ||
+    value instanceof Set ||
+    value instanceof WeakMap ||
+    value instanceof Promise ||
+    value instanceof RegExp ||
+    value instanceof Error ||
+    ArrayBuffer.isView(value) ||
+    value instanceof ArrayBuffer
+  )
 }
 
 export interface EventFields {

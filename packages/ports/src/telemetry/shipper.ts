@@ -112,7 +112,7 @@ export class Shipper {
   async #deliver(batch: readonly SpooledEvent[]): Promise<void> {
     const before = Math.min(MAX_DOUBLINGS, (batch[0]?.attempts ?? 0) * SUSPECT_AFTER)
     let left = batch
-    for (let failed = 0; left.length > 0; ) {
+    for (let failed = 0; left.length > 0;) {
       const outcomes = await this.#try(left)
       if (outcomes === 'stopped') return this.spool.release(left)
       const suspicious = outcomes instanceof PortError && !mayPass(outcomes) && failed + 1 >= SUSPECT_AFTER
@@ -157,8 +157,9 @@ export class Shipper {
     const { signal } = this.#stop
     try {
       await this.#pace.turn(signal)
-      const outcomes = await this.calls.run({ operation: 'send', options: { signal }, repeat: 'never', attributes: { 'messaging.batch.message_count': batch.length } }, (call) =>
-        this.driver.send(batch, call),
+      const outcomes = await this.calls.run(
+        { operation: 'send', options: { signal }, repeat: 'never', attributes: { 'messaging.batch.message_count': batch.length } },
+        (call) => this.driver.send(batch, call),
       )
       const slow = outcomes.find((outcome) => outcome.status !== 'accepted' && PortError.is(outcome.error, 'RATE_LIMITED'))
       if (slow === undefined) this.#pace.succeeded()
@@ -168,7 +169,10 @@ export class Shipper {
       if (signal.aborted) return 'stopped'
       const error = PortError.is(thrown) ? thrown : new PortError('INTERNAL', { cause: thrown })
       if (error.code === 'RATE_LIMITED') this.#throttled(error)
-      this.calls.log.warn({ port: 'telemetry', adapter: this.calls.adapter, code: error.code, events: batch.length, detail: error.detail }, 'events could not be sent')
+      this.calls.log.warn(
+        { port: 'telemetry', adapter: this.calls.adapter, code: error.code, events: batch.length, detail: error.detail },
+        'events could not be sent',
+      )
       return error
     }
   }

@@ -71,7 +71,14 @@ export class Telemetry implements AsyncDisposable {
     this.#context = options.context
     this.#closeMs = options.closeMs ?? 5_000
     this.#flushes = new Flushes(this.#spool)
-    this.#shipper = new Shipper(driver, this.#spool, this.#calls, this.#limits, shipping(options, driver.limits, this.capabilities), (done) => this.#settled(done))
+    this.#shipper = new Shipper(
+      driver,
+      this.#spool,
+      this.#calls,
+      this.#limits,
+      shipping(options, driver.limits, this.capabilities),
+      (done) => this.#settled(done),
+    )
     this.#spool.listen({ arrived: () => this.#shipper.arrived(), dropped: (first, last) => this.#dropped(first, last) })
     if (this.#spool.readyEvents > 0) this.#shipper.arrived()
     this.deadLetters = { list: () => this.#listDead(), replay: (o) => this.#replay(o) }
@@ -94,8 +101,14 @@ export class Telemetry implements AsyncDisposable {
    * @throws INVALID_ARGUMENT the data, the id, the key or the date | TOO_LARGE | UNAVAILABLE the spool is full, or could not
    * write (then the event is still pending) | DEADLINE_EXCEEDED, CANCELED the event is still pending | CLOSED
    */
-  async emitAndWait<S extends StandardSchema>(event: EventDefinition<S>, data: InputOf<S>, until: 'spooled' | 'accepted', o: EmitOptions & CallOptions = {}): Promise<EventReceipt> {
-    if (until !== 'spooled' && until !== 'accepted') throw invalid('until', until, 'use "spooled" or "accepted"', { adapter: this.#calls.adapter, operation: 'emitAndWait' })
+  async emitAndWait<S extends StandardSchema>(
+    event: EventDefinition<S>,
+    data: InputOf<S>,
+    until: 'spooled' | 'accepted',
+    o: EmitOptions & CallOptions = {},
+  ): Promise<EventReceipt> {
+    if (until !== 'spooled' && until !== 'accepted')
+      throw invalid('until', until, 'use "spooled" or "accepted"', { adapter: this.#calls.adapter, operation: 'emitAndWait' })
     return this.#calls.run({ operation: 'emitAndWait', target: event.name, options: o, repeat: 'never' }, async ({ signal }) => {
       const taken = await this.#take(event, data, o)
       if ('error' in taken) throw taken.error
@@ -112,10 +125,12 @@ export class Telemetry implements AsyncDisposable {
    */
   async flush(o: CallOptions = {}): Promise<FlushReport> {
     const timeoutMs = o.timeoutMs ?? this.#calls.timeoutMs
-    if (!(timeoutMs > 0)) throw invalid('timeoutMs', timeoutMs, 'give a number of milliseconds above 0', { adapter: this.#calls.adapter, operation: 'flush' })
+    if (!(timeoutMs > 0))
+      throw invalid('timeoutMs', timeoutMs, 'give a number of milliseconds above 0', { adapter: this.#calls.adapter, operation: 'flush' })
     const over = new AbortController()
     const timer = this.#calls.clock.timer(timeoutMs, () => over.abort())
-    const onCaller = (): void => over.abort(new PortError('CANCELED', { adapter: this.#calls.adapter, operation: 'flush', cause: o.signal?.reason }))
+    const onCaller = (): void =>
+      over.abort(new PortError('CANCELED', { adapter: this.#calls.adapter, operation: 'flush', cause: o.signal?.reason }))
     if (o.signal?.aborted) onCaller()
     o.signal?.addEventListener('abort', onCaller, { once: true })
     const ended = this.#shipper.drain()
@@ -153,12 +168,16 @@ export class Telemetry implements AsyncDisposable {
     if (run === undefined) throw this.#calls.error('UNSUPPORTED', 'query', 'the driver has no query')
     const place = { adapter: this.#calls.adapter, operation: 'query' }
     const limit = query.limit ?? DEFAULT_ROWS
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_ROWS) throw invalid('limit', query.limit, `give a whole number from 1 to ${MAX_ROWS}`, place)
+    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_ROWS)
+      throw invalid('limit', query.limit, `give a whole number from 1 to ${MAX_ROWS}`, place)
     for (const name of ['from', 'to'] as const) {
       const date = query[name]
-      if (date !== undefined && !(date instanceof Date && !Number.isNaN(date.getTime()))) throw invalid(name, date, 'give a valid Date', place)
+      if (date !== undefined && !(date instanceof Date && !Number.isNaN(date.getTime())))
+        throw invalid(name, date, 'give a valid Date', place)
     }
-    return this.#calls.run({ operation: 'query', ...(query.type === undefined ? {} : { target: query.type }), options: o }, (call) => run({ ...query, limit }, call))
+    return this.#calls.run({ operation: 'query', ...(query.type === undefined ? {} : { target: query.type }), options: o }, (call) =>
+      run({ ...query, limit }, call),
+    )
   }
 
   /** Flushes within `closeMs`, stops, and leaves the rest in the spool for the next process [T27]. Idempotent. */
@@ -178,7 +197,15 @@ export class Telemetry implements AsyncDisposable {
     const { pending } = await flushed
     await this.#shipper.stop()
     this.#calls.shut()
-    for (const waiter of this.#waiters.values()) waiter.reject(new PortError('CLOSED', { adapter: this.#calls.adapter, operation: 'emitAndWait', detail: 'closed before the engine answered; the event is in the spool', outcome: 'unknown' }))
+    for (const waiter of this.#waiters.values())
+      waiter.reject(
+        new PortError('CLOSED', {
+          adapter: this.#calls.adapter,
+          operation: 'emitAndWait',
+          detail: 'closed before the engine answered; the event is in the spool',
+          outcome: 'unknown',
+        }),
+      )
     this.#waiters.clear()
     if (pending > 0) this.#calls.log.warn({ port: 'telemetry', adapter: this.#calls.adapter, pending }, 'events stay in the spool')
     await this.#spool.close()
@@ -190,7 +217,11 @@ export class Telemetry implements AsyncDisposable {
     const at = o.at === undefined ? this.#calls.clock.now() : o.at instanceof Date ? o.at.getTime() : Number.NaN
     const id = o.id ?? newId(this.#calls.clock.now())
     if (this.#closed) {
-      if (this.#late++ === 0) this.#calls.log.warn({ port: 'telemetry', adapter: this.#calls.adapter, type: event.name }, 'emitted after close: counted as dropped')
+      if (this.#late++ === 0)
+        this.#calls.log.warn(
+          { port: 'telemetry', adapter: this.#calls.adapter, type: event.name },
+          'emitted after close: counted as dropped',
+        )
       return { id, error: this.#calls.error('CLOSED', 'emit', 'telemetry is closed') }
     }
     const wrong = wrongOption(o.id, at, o.key)
@@ -216,7 +247,8 @@ export class Telemetry implements AsyncDisposable {
     const taken: Promise<Taken> = checked.then(
       (result) => {
         this.#validating.delete(taken)
-        if (result.issues !== undefined) return this.#bury(fields.id, fields.type, fields, copy, `INVALID_ARGUMENT: data: ${issuesText(result.issues)}`)
+        if (result.issues !== undefined)
+          return this.#bury(fields.id, fields.type, fields, copy, `INVALID_ARGUMENT: data: ${issuesText(result.issues)}`)
         return this.#spoolIt(fields, result.value)
       },
       (error: unknown) => {
@@ -236,7 +268,8 @@ export class Telemetry implements AsyncDisposable {
     } catch (error) {
       why = `data does not fit in JSON: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`
     }
-    if (json === undefined) return this.#bury(fields.id, fields.type, fields, undefined, `INVALID_ARGUMENT: ${why ?? 'data does not fit in JSON'}`)
+    if (json === undefined)
+      return this.#bury(fields.id, fields.type, fields, undefined, `INVALID_ARGUMENT: ${why ?? 'data does not fit in JSON'}`)
     const text = envelopeText(fields, json)
     const bytes = text.length * 3 <= this.#limits.maxEventBytes ? 0 : utf8Bytes(text)
     if (bytes > this.#limits.maxEventBytes) {
@@ -245,7 +278,8 @@ export class Telemetry implements AsyncDisposable {
     }
     const { id, type, at, key } = fields
     const sequence = this.#spool.append(key === undefined ? { id, type, at, text } : { id, type, at, key, text })
-    if (sequence === 0) return { id, error: this.#calls.error('UNAVAILABLE', 'emit', 'the spool is full: the event was dropped by its policy', id) }
+    if (sequence === 0)
+      return { id, error: this.#calls.error('UNAVAILABLE', 'emit', 'the spool is full: the event was dropped by its policy', id) }
     this.#shipper.arrived()
     return { id, sequence }
   }
@@ -295,7 +329,15 @@ export class Telemetry implements AsyncDisposable {
       for (const { event, dead } of results) {
         const waiter = this.#waiters.get(event.sequence)
         if (dead === undefined) waiter?.resolve()
-        else waiter?.reject(new PortError('INVALID_ARGUMENT', { adapter: this.#calls.adapter, operation: 'emitAndWait', target: event.type, detail: `set aside: ${dead}` }))
+        else
+          waiter?.reject(
+            new PortError('INVALID_ARGUMENT', {
+              adapter: this.#calls.adapter,
+              operation: 'emitAndWait',
+              target: event.type,
+              detail: `set aside: ${dead}`,
+            }),
+          )
       }
     }
     this.#flushes.progress()
@@ -324,10 +366,12 @@ export class Telemetry implements AsyncDisposable {
 const MAX_DEAD_CHARACTERS = 1_048_576
 
 function wrongOption(id: unknown, at: number, key: unknown): PortError | undefined {
-  if (id !== undefined && (typeof id !== 'string' || id.length > MAX_ID || !fitsLine(id))) return invalid('id', id, `give text of 1 to ${MAX_ID} characters without control characters`)
+  if (id !== undefined && (typeof id !== 'string' || id.length > MAX_ID || !fitsLine(id)))
+    return invalid('id', id, `give text of 1 to ${MAX_ID} characters without control characters`)
   if (Number.isNaN(at) || Math.abs(at) > 8.64e15) return invalid('at', at, 'give a valid Date')
   if (key === undefined) return undefined
-  if (typeof key !== 'string' || key.length > MAX_KEY || !fitsLine(key)) return invalid('key', key, `give text of 1 to ${MAX_KEY} characters without control characters`)
+  if (typeof key !== 'string' || key.length > MAX_KEY || !fitsLine(key))
+    return invalid('key', key, `give text of 1 to ${MAX_KEY} characters without control characters`)
   return undefined
 }
 
@@ -336,7 +380,11 @@ function fitsLine(text: string): boolean {
   return text !== '' && text.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(text)
 }
 
-function shipping({ batch = {}, retry }: TelemetryOptions, limits: TelemetryLimits, { orderedByKey }: TelemetryCapabilities): ConstructorParameters<typeof Shipper>[4] {
+function shipping(
+  { batch = {}, retry }: TelemetryOptions,
+  limits: TelemetryLimits,
+  { orderedByKey }: TelemetryCapabilities,
+): ConstructorParameters<typeof Shipper>[4] {
   const bounded = (name: string, value: number | undefined, fallback: number): number => {
     if (value === undefined) return fallback
     if (!Number.isInteger(value) || value < 1) throw invalid(`batch.${name}`, value, 'give a whole number above 0')

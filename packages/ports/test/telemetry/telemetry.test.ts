@@ -1,17 +1,31 @@
 import { describe, expect, test } from '@jest/globals'
-import { defineEvent, type DriverEvent, type EventOutcome, PortError, type StandardSchema, Telemetry, type TelemetryDriver } from '../../src/index.js'
+import {
+  defineEvent,
+  type DriverEvent,
+  type EventOutcome,
+  PortError,
+  type StandardSchema,
+  Telemetry,
+  type TelemetryDriver,
+} from '../../src/index.js'
 import { decodeEnvelope, encodeEnvelope, withContext } from '../../src/index.js'
 import { envelopeText } from '../../src/telemetry/encode.js'
 
 const anything: StandardSchema<unknown> = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } }
 const later: StandardSchema<unknown> = {
-  '~standard': { version: 1, vendor: 'test', validate: async (value) => (value === 'wrong' ? { issues: [{ message: 'wrong' }] } : { value }) },
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: async (value) => (value === 'wrong' ? { issues: [{ message: 'wrong' }] } : { value }),
+  },
 }
 const seen = defineEvent('thing.seen', { data: anything })
 const checkedLater = defineEvent('thing.checked', { data: later })
 
 /** An engine that keeps rows by id and answers as told. */
-function engine(answer: (event: DriverEvent, batch: readonly DriverEvent[]) => EventOutcome = () => ({ status: 'accepted' })): TelemetryDriver & { rows: Map<string, DriverEvent>; batches: DriverEvent[][] } {
+function engine(
+  answer: (event: DriverEvent, batch: readonly DriverEvent[]) => EventOutcome = () => ({ status: 'accepted' }),
+): TelemetryDriver & { rows: Map<string, DriverEvent>; batches: DriverEvent[][] } {
   const rows = new Map<string, DriverEvent>()
   const batches: DriverEvent[][] = []
   return {
@@ -45,7 +59,12 @@ describe('Telemetry', () => {
     await using telemetry = new Telemetry(engine())
     const cycle: Record<string, unknown> = {}
     cycle.self = cycle
-    const trap = Object.defineProperty({}, 'x', { enumerable: true, get: () => { throw new Error('trap') } })
+    const trap = Object.defineProperty({}, 'x', {
+      enumerable: true,
+      get: () => {
+        throw new Error('trap')
+      },
+    })
     for (const data of [1n, cycle, trap, new Map(), { n: Number.NaN }, undefined, 'x'.repeat(5_000_000)]) telemetry.emit(seen, data)
     expect(telemetry.ledger()).toMatchObject({ emitted: 7, dead: 7 })
     const reasons: string[] = []
@@ -67,7 +86,9 @@ describe('Telemetry', () => {
   })
 
   test('emitAndWait tells what became of the event', async () => {
-    const driver = engine((event) => (event.key === 'bad' ? { status: 'reject', error: new PortError('INVALID_ARGUMENT', { detail: 'no' }) } : { status: 'accepted' }))
+    const driver = engine((event) =>
+      event.key === 'bad' ? { status: 'reject', error: new PortError('INVALID_ARGUMENT', { detail: 'no' }) } : { status: 'accepted' },
+    )
     await using telemetry = new Telemetry(driver)
     await expect(telemetry.emitAndWait(seen, 1, 'accepted', { id: 'a' })).resolves.toEqual({ id: 'a', status: 'accepted' })
     await expect(telemetry.emitAndWait(seen, 1, 'spooled', { id: 'b' })).resolves.toEqual({ id: 'b', status: 'spooled' })

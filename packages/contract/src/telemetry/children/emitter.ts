@@ -1,4 +1,13 @@
-import { defineEvent, PortError, readSettings, type SettingsShape, silentLogger, systemClock, Telemetry, type TelemetryDriver } from '@pdvend/ports'
+import {
+  defineEvent,
+  PortError,
+  readSettings,
+  type SettingsShape,
+  silentLogger,
+  systemClock,
+  Telemetry,
+  type TelemetryDriver,
+} from '@pdvend/ports'
 import { openSpool } from '@pdvend/spool'
 import { z } from 'zod'
 import type { ChildScript } from '../../child-process.js'
@@ -22,9 +31,18 @@ export const run: ChildScript = async ({ manifest, env, args, send }) => {
   const { directory, type, from, to, sink, mode } = args as unknown as EmitterArgs
   const read = await readSettings(manifest.config as SettingsShape, env)
   if (read.problems !== undefined) throw new Error(JSON.stringify(read.problems))
-  const opened = (await manifest.open(read.settings as never, { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(30_000) })) as TelemetryDriver
+  const opened = (await manifest.open(read.settings as never, {
+    clock: systemClock,
+    log: silentLogger,
+    signal: AbortSignal.timeout(30_000),
+  })) as TelemetryDriver
   const spool = await openSpool({ directory, segmentBytes: 16_384, adoptEveryMs: 50 })
-  const telemetry = new Telemetry(sink === 'up' ? opened : unreachable(opened), { spool, retry: { firstMs: 5, maxMs: 50 }, batch: { maxAgeMs: 5 }, closeMs: 5_000 })
+  const telemetry = new Telemetry(sink === 'up' ? opened : unreachable(opened), {
+    spool,
+    retry: { firstMs: 5, maxMs: 50 },
+    batch: { maxAgeMs: 5 },
+    closeMs: 5_000,
+  })
   const event = defineEvent(type, { data: z.object({ n: z.number() }) })
   if (mode === 'hurry') {
     for (let n = from; n < to; n++) telemetry.emit(event, { n })
