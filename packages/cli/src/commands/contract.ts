@@ -1,7 +1,6 @@
-import { type ClauseResult, type MutantResult, runContract, runMutants, suiteOf } from '@pdvend/contract'
+import type { ClauseResult, MutantResult } from '@pdvend/contract'
 import { type Command, Option } from 'commander'
 import { type KnownAdapter, knownAdapters } from '../adapters.js'
-import { engineFor } from '../contract-engine.js'
 import { EXIT, Failure, type Io, say, sayJson, sayTable } from '../io.js'
 import { integerOption, listOption } from '../options.js'
 import type { Setup } from '../program.js'
@@ -32,6 +31,9 @@ export function addContract(program: Command, { io, modules, action }: Setup): v
     .addHelpText('after', '\nEmbedded adapters run in a temporary directory unless PDVEND_LOCAL_DIR is set.')
     .action(
       action(async (flags: ContractFlags) => {
+        // Loaded here, so that no other command pays for the suites.
+        const { runContract, runMutants, suiteOf } = await import('@pdvend/contract')
+        const { engineFor } = await import('../contract-engine.js')
         const known = pick(await knownAdapters(io, modules()), flags.adapter)
         const suite = suiteOf(known.adapter.port)
         const unknown = (flags.only ?? []).filter((id) => !suite.cases.some((clause) => clause.id === id))
