@@ -30,7 +30,8 @@ export interface AttemptDeps {
 /** One run of one job by one worker: from its bytes to what shall become of it. It never throws. */
 export class Attempt implements HeldLease {
   expiresAt: number
-  readonly #abort = new AbortController()
+  /** Made when the handler first asks for its signal: most never do. */
+  #abort: AbortController | undefined
   #aborted: { readonly kind: AbortKind; readonly reason: PortError } | undefined
   #leaveBehind: (() => void) | undefined
   #timer: ClockTimer | undefined
@@ -57,7 +58,7 @@ export class Attempt implements HeldLease {
       return
     }
     this.#aborted = { kind, reason }
-    this.#abort.abort(reason)
+    this.#abort?.abort(reason)
     this.#timer?.cancel()
     this.#timer = this.deps.calls.clock.timer(GRACE_MS[kind], () => this.#leaveBehind?.())
   }
@@ -143,6 +144,7 @@ export class Attempt implements HeldLease {
   #context(envelope: Envelope): JobContext {
     const { job, attempt } = this.lease
     const deadline = (): Date => new Date(this.#deadline)
+    const signal = (): AbortSignal => this.#signal()
     return {
       id: job.id,
       name: job.name,
@@ -150,13 +152,23 @@ export class Attempt implements HeldLease {
       ...(job.key === undefined ? {} : { key: job.key }),
       enqueuedAt: new Date(job.enqueuedAt),
       headers: Object.freeze({ ...envelope.headers }),
-      signal: this.#abort.signal,
+      get signal() {
+        return signal()
+      },
       get deadline() {
         return deadline()
       },
       extend: (ms) => this.#extend(ms),
       progress: (value) => this.#progress(value),
     }
+  }
+
+  #signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      if (this.#aborted !== undefined) this.#abort.abort(this.#aborted.reason)
+    }
+    return this.#abort.signal
   }
 
   async #extend(ms: number): Promise<void> {

@@ -8,6 +8,7 @@ import type { Lease, Settlement } from './driver.js'
 import type { JobEvent } from './events.js'
 import type { Handler } from './handler.js'
 import { LeaseKeeper } from './lease.js'
+import { Settler } from './settler.js'
 
 /** How a worker works. */
 export interface WorkOptions {
@@ -49,6 +50,7 @@ export class JobWorker implements Worker {
   readonly #handlers: ReadonlyMap<string, Handler>
   readonly #names: readonly string[]
   readonly #keeper: LeaseKeeper
+  readonly #settler: Settler
   readonly #calls: Calls
   readonly #prefetch: number
   readonly #drainMs: number
@@ -74,6 +76,7 @@ export class JobWorker implements Worker {
     this.#handlers = byName(handlers)
     this.#names = [...this.#handlers.keys()]
     this.#calls = deps.calls
+    this.#settler = new Settler(deps.driver, deps.calls)
     this.#keeper = new LeaseKeeper(deps.driver, deps.calls, deps.leaseMs)
     this.#concurrency = whole('concurrency', options.concurrency ?? 10, 1, 10_000)
     this.#prefetch = whole('prefetch', options.prefetch ?? 0, 0, 10_000)
@@ -224,7 +227,7 @@ export class JobWorker implements Worker {
     const lost = (): void => this.deps.emit({ type: 'lost', id, name, attempt: lease.attempt })
     try {
       if (settlement === undefined) return lost()
-      await this.#calls.run({ operation: 'settle', target: id, kind: 'client' }, (call) => this.deps.driver.settle(lease, settlement, call))
+      await this.#settler.settle(lease, settlement)
       this.deps.emit(told(lease, settlement))
     } catch (error) {
       if (PortError.is(error, 'LEASE_LOST')) return lost()
