@@ -13,8 +13,8 @@ import { embeddedEngine } from '../embedded-engine.js'
 
 /** The embedded blob store with a server for its signed URLs. */
 export async function blobEngine(): Promise<Engine> {
-  let handler: BlobHandler | undefined
-  const server = createServer((request, response) => void handler?.(request, response))
+  const mounted: BlobHandler[] = []
+  const server = createServer((request, response) => void mounted[0]?.(request, response))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -33,7 +33,7 @@ export async function blobEngine(): Promise<Engine> {
     },
   }
   const blobs = await openBlobs(engine.env)
-  handler = await createBlobHandler(blobs, { env: engine.env })
+  mounted.push(await createBlobHandler(blobs, { env: engine.env }))
   return engine
 }
 
