@@ -21,7 +21,7 @@ export interface Envelope<Data = unknown> {
 }
 
 /** CloudEvents extension names (lower case letters and digits) of the context's fields. */
-export const contextExtensions = {
+const contextExtensions = {
   transactionId: 'pdvtransactionid',
   accountId: 'pdvaccountid',
   component: 'pdvcomponent',

@@ -1,5 +1,4 @@
 import type { Product } from '../domain/product.js'
-import type { ReceiptLayout } from '../domain/receipt.js'
 import type { PaymentMethod } from '../domain/payment.js'
 
 /** `GET /api/catalogue`. */
@@ -167,5 +166,3 @@ export interface OfficeView {
     readonly dropped: number
   }
 }
-
-export type LayoutView = ReceiptLayout

@@ -17,7 +17,7 @@ export const defaultLayout: ReceiptLayout = {
 export const MAX_FOOTER = 400
 
 /** The fields that a footer may use. */
-export const receiptFields = ['storeName', 'saleId', 'till', 'date', 'total', 'change', 'items'] as const
+const receiptFields = ['storeName', 'saleId', 'till', 'date', 'total', 'change', 'items'] as const
 
 const FIELD = /\{([^{}]*)\}/g
 

@@ -6,7 +6,7 @@ import { Catalogue } from './catalogue.js'
 import { pictureFolder } from './keys.js'
 
 /** Largest picture in bytes; the page makes larger ones smaller before it sends them. */
-export const MAX_PICTURE_BYTES = 2 * 1024 * 1024
+const MAX_PICTURE_BYTES = 2 * 1024 * 1024
 
 /** No SVG: it can hold scripts, and the picture comes from outside. */
 export const pictureTypes = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'webp' } as const

@@ -60,7 +60,7 @@ export class ShowSales {
 }
 
 /** Pure, so that it can be tested with rows of any time. */
-export function figuresOf(rows: readonly SaleRow[], midnight: number, now: number): SalesFigures {
+function figuresOf(rows: readonly SaleRow[], midnight: number, now: number): SalesFigures {
   const first = minuteOf(now) - (SHOWN_MINUTES - 1) * MINUTE_MS
   const minutes = Array.from({ length: SHOWN_MINUTES }, (_, i) => ({ minute: first + i * MINUTE_MS, sales: 0, cents: 0 }))
   const today = { sales: 0, cents: 0, byMethod: { cash: 0, card: 0, pix: 0 } }

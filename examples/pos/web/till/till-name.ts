@@ -6,7 +6,7 @@ export const MAX_TILL_NAME = 40
 /** Letters without look-alikes. */
 const ALPHABET = 'abcdefghjkmnpqrstuvwxyz23456789'
 
-export function randomText(length: number): string {
+function randomText(length: number): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(length)), (byte) => ALPHABET[byte % ALPHABET.length]).join('')
 }
 

@@ -6,7 +6,7 @@ const receiving = (name: string, leaseMs = 5_000) => ({ names: [name], max: 1, w
 const call = () => ({ signal: AbortSignal.timeout(30_000) })
 
 /** The next lease, time moving on while it is waited for. */
-export async function nextLease(subject: JobSubject, driver: JobDriver, name: string, leaseMs?: number): Promise<Lease> {
+async function nextLease(subject: JobSubject, driver: JobDriver, name: string, leaseMs?: number): Promise<Lease> {
   let found: Lease | undefined
   let asking = false
   await until(subject, () => {

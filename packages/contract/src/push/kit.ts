@@ -1,5 +1,5 @@
 import { connectDevice, type Device, type DeviceOptions, type DeviceStatus, type DeviceStore } from '@pdvend/device'
-import { defineMessage, type DeviceConnection, PortError, type PresenceEvent, type PushDriver, PushNotifications } from '@pdvend/ports'
+import { defineMessage, type DeviceConnection, PortError, type PresenceEvent, type PushDriver, type PushNotifications } from '@pdvend/ports'
 import { z } from 'zod'
 import type { ContractCase, EngineAbility } from '../case.js'
 import type { OpenOptions, Subject } from '../subject.js'

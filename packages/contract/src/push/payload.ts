@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { defineMessage, type PortError, type StandardSchema } from '@pdvend/ports'
 import { z } from 'zod'
-import { errorOf, note, onlineTill, openApp, publishNotes, pushCase, Seen, statusOf, till, until, wrapping } from './kit.js'
+import { errorOf, note, openApp, publishNotes, pushCase, Seen, statusOf, till, until, wrapping } from './kit.js'
 
 const anything: StandardSchema = { '~standard': { version: 1, vendor: 'contract', validate: (value) => ({ value }) } }
 const blob = defineMessage('contract.blob', { body: anything, ttlMs: 600_000 })

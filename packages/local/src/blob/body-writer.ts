@@ -7,7 +7,7 @@ import { type BodyFiles, type FileDraft, newName } from './body-files.js'
  * Up to so many bytes a body is kept in the index itself: one fsync for many blobs. Above, the index's log would write
  * the bytes twice and a file of its own is cheaper.
  */
-export const INLINE_BYTES = 65_536
+const INLINE_BYTES = 65_536
 
 /** A body that is stored but belongs to no blob yet. */
 export interface StoredBody {

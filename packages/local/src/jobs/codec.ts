@@ -3,7 +3,7 @@ import type { Row } from '../sqlite/database.js'
 import { BLOCKED, DELAYED, LEASED } from './schema.js'
 
 /** The fencing token of a lease: which row, and the how many-th time it was handed out. */
-export function toToken(row: Row): string {
+function toToken(row: Row): string {
   return `${row.seq as number}.${row.fence as number}`
 }
 

@@ -3,17 +3,10 @@ import { invalid, type PortErrorDetails } from '../errors.js'
 /** Longest key in bytes of UTF-8, a scope's prefix included. */
 export const MAX_KEY_BYTES = 1_024
 
-const encoder = new TextEncoder()
-
 /** Length of a text in bytes of UTF-8. */
 export function utf8Length(text: string): number {
   // Buffer counts without making the bytes.
   return Buffer.byteLength(text, 'utf8')
-}
-
-/** The UTF-8 bytes of a key: their order is the order of every listing [B79]. */
-export function keyBytes(key: string): Uint8Array {
-  return encoder.encode(key)
 }
 
 /**

@@ -6,7 +6,7 @@ import { redact } from './redact.js'
 import { JobVerdict } from './verdict.js'
 
 /** When a definition says nothing: 8 attempts, waits of up to 1 s that double up to 60 s. */
-export const defaultJobRetry = { maxAttempts: 8, firstMs: 1_000, maxMs: 60_000 } as const satisfies JobRetry
+const defaultJobRetry = { maxAttempts: 8, firstMs: 1_000, maxMs: 60_000 } as const satisfies JobRetry
 
 /** So many starts that ended without a settle make a job `poison` [Q31]. */
 export const MAX_CRASHES = 3

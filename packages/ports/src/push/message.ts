@@ -11,7 +11,7 @@ import type { Target } from './types.js'
 import { MAX_HEADER_BYTES } from './wire.js'
 
 /** Default worth of a message: one day. */
-export const DEFAULT_TTL_MS = 86_400_000
+const DEFAULT_TTL_MS = 86_400_000
 /** Longest ttl: a year and a day. */
 const MAX_TTL_MS = 366 * 86_400_000
 /** What a message with ttl 0 has for its way, in milliseconds. */
