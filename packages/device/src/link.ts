@@ -112,7 +112,7 @@ export class Link {
 
   #settle(end: End): void {
     const { status } = this.parts
-    if (end === 'renew') return
+    if (end === 'renew' || end === 'closed') return
     if (end === 'refused') {
       this.#connection = undefined
       this.#refusedFresh = this.#fresh ? this.#refusedFresh + 1 : 0
@@ -219,11 +219,7 @@ export class Link {
     this.#resume = () => skip.abort(new Error('now'))
     const slow = this.parts.status.get() === 'denied'
     const policy = slow ? { ...this.parts.reconnect, firstMs: this.parts.reconnect.firstMs * 8 } : this.parts.reconnect
-    await sleep(
-      this.parts.clock,
-      backoffMs(policy, this.#attempt, this.parts.random),
-      AbortSignal.any([skip.signal, this.#ended.signal]),
-    ).catch(() => {})
+    await sleep(this.parts.clock, backoffMs(policy, this.#attempt, this.parts.random), skip.signal).catch(() => {})
     this.#resume = undefined
   }
 

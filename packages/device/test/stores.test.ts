@@ -49,7 +49,7 @@ describe.each(kinds)('a device store in %s', (_kind, make) => {
     await store.close()
     const again = make(name)
     const kept = await again.load()
-    assert.deepEqual(plain([...kept].sort()), [
+    assert.deepEqual(plain([...kept].sort(([left], [right]) => (left < right ? -1 : 1))), [
       ['progress', { journal: 'j', cursors: { 'device:a': 3 } }],
       ['seen/2', 7],
       ['seen/ção 🛒', 6],

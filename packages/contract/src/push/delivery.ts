@@ -92,14 +92,19 @@ export const delivery = [
     const device = till(subject, push, 'till-1')
     const statuses = new Seen<string>()
     const notes = new Seen<number>()
+    let release!: () => void
+    const gate = new Promise<void>((resolve) => (release = resolve))
     device.on(note, async ({ n }) => {
-      if (n === 1) await new Promise((resolve) => setTimeout(resolve, 2_000))
+      if (n === 1) await gate
       notes.add(n)
     })
     await statusOf(device, 'online')
     device.onStatus((status) => statuses.add(status))
     for (let from = 1; from <= 1_000; from += 250) await publishNotes(push, { device: 'till-1' }, range(from, from + 249))
+    // Longer than the keep-alive: the connection must live while the handler does not return.
+    await new Promise((resolve) => setTimeout(resolve, 2_000))
     assert.deepEqual(notes.all, [], 'the first handler still runs')
+    release()
     await notes.count(1_000, 30_000)
     assert.deepEqual(notes.all, range(1, 1_000))
     assert.equal(statuses.all.includes('offline'), false)

@@ -109,8 +109,8 @@ export class SqliteJournal implements PushJournal {
 
   async receipts(id: string, _call: DriverCall): Promise<readonly DeviceReceipt[]> {
     const { namespace: ns } = this.settings
-    const queued = this.#sql.queuedById.all(ns, id).map(({ stream }): DeviceReceipt => {
-      return { id, device: String(stream).slice('device:'.length), state: 'queued', at: new Date(0) }
+    const queued = this.#sql.queuedById.all(ns, id).map(({ stream, kept_at: keptAt }): DeviceReceipt => {
+      return { id, device: String(stream).slice('device:'.length), state: 'queued', at: new Date(Number(keptAt)) }
     })
     const settled = this.#sql.outcomesOf.all(ns, id).map(outcomeOf)
     return [...settled, ...queued.filter(({ device }) => !settled.some((one) => one.device === device))]
@@ -149,7 +149,7 @@ export class SqliteJournal implements PushJournal {
       this.#dropOldest(stream, now)
     }
     const previous = Number(row?.head ?? 0)
-    sql.insert.run(previous, ns, stream, id, name, replaceKey ?? null, retain ? 1 : 0, expiresAt, receiptTo ?? null, bytes)
+    sql.insert.run(previous, ns, stream, id, name, replaceKey ?? null, retain ? 1 : 0, now, expiresAt, receiptTo ?? null, bytes)
     const sequence = Number(sql.lastSequence.get()!.seq)
     sql.advance.run(ns, stream, sequence, sequence)
     return { sequence, previous, known: false }
@@ -161,9 +161,10 @@ export class SqliteJournal implements PushJournal {
   }
 
   #dropOldest(stream: string, now: number): void {
-    const oldest = this.#sql.oldest.get(this.settings.namespace, stream)
+    const { namespace: ns } = this.settings
+    const oldest = this.#sql.oldest.get(ns, stream) ?? this.#sql.oldestRetained.get(ns, stream)
     if (oldest === undefined) return
-    this.#sql.raiseFloor.run(Number(oldest.seq), this.settings.namespace, stream)
+    this.#sql.raiseFloor.run(Number(oldest.seq), ns, stream)
     this.#end(oldest, stream, 'dropped', now)
   }
 

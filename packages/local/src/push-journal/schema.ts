@@ -12,7 +12,7 @@ export const migrations: readonly string[] = [
    CREATE TABLE entries (
      seq INTEGER PRIMARY KEY AUTOINCREMENT, prev INTEGER NOT NULL,
      ns TEXT NOT NULL, stream TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL,
-     replace_key TEXT, retain INTEGER NOT NULL, expires_at INTEGER NOT NULL, receipt_to TEXT, bytes BLOB NOT NULL);
+     replace_key TEXT, retain INTEGER NOT NULL, kept_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, receipt_to TEXT, bytes BLOB NOT NULL);
    CREATE UNIQUE INDEX entries_by_id ON entries (ns, stream, id);
    CREATE INDEX entries_by_stream ON entries (ns, stream, seq);
    CREATE INDEX entries_by_key ON entries (ns, stream, name, replace_key) WHERE replace_key IS NOT NULL;

@@ -8,7 +8,8 @@ export function statements(database: Database) {
     entryById: sql('SELECT seq, prev FROM entries WHERE ns = ? AND stream = ? AND id = ?'),
     streamRow: sql('SELECT head, floor, queued FROM streams WHERE ns = ? AND stream = ?'),
     insert: sql(
-      `INSERT INTO entries (prev, ns, stream, id, name, replace_key, retain, expires_at, receipt_to, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO entries (prev, ns, stream, id, name, replace_key, retain, kept_at, expires_at, receipt_to, bytes)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     lastSequence: sql('SELECT last_insert_rowid() AS seq'),
     advance: sql(
@@ -20,7 +21,8 @@ export function statements(database: Database) {
     remove: sql('DELETE FROM entries WHERE seq = ?'),
     replaceable: sql('SELECT seq, id FROM entries WHERE ns = ? AND stream = ? AND name = ? AND replace_key = ?'),
     unretain: sql('UPDATE entries SET retain = 0 WHERE ns = ? AND stream = ? AND name = ? AND replace_key IS ? AND retain = 1'),
-    oldest: sql('SELECT seq, id FROM entries WHERE ns = ? AND stream = ? ORDER BY retain, seq LIMIT 1'),
+    oldest: sql('SELECT seq, id FROM entries WHERE ns = ? AND stream = ? AND retain = 0 ORDER BY seq LIMIT 1'),
+    oldestRetained: sql('SELECT seq, id FROM entries WHERE ns = ? AND stream = ? ORDER BY seq LIMIT 1'),
     expired: sql('SELECT seq, ns, stream, id FROM entries WHERE expires_at <= ? LIMIT ?'),
     done: sql('SELECT seq, id, expires_at FROM entries WHERE ns = ? AND stream = ? AND seq <= ? AND retain = 0'),
     after: sql(
@@ -43,7 +45,7 @@ export function statements(database: Database) {
     ),
     keepOutcome: sql('INSERT INTO outcomes (ns, id, device, state, at, forget_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'),
     outcomesOf: sql('SELECT id, device, state, at, error FROM outcomes WHERE ns = ? AND id = ?'),
-    queuedById: sql(`SELECT stream FROM entries WHERE ns = ? AND id = ? AND stream LIKE 'device:%'`),
+    queuedById: sql(`SELECT stream, kept_at FROM entries WHERE ns = ? AND id = ? AND stream LIKE 'device:%'`),
     forgettable: sql(
       'SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM outcomes WHERE forget_at <= ?) OR EXISTS (SELECT 1 FROM settled WHERE forget_at <= ?)',
     ),

@@ -8,6 +8,7 @@ import { inTrace } from '../observe.js'
 import { validate } from '../schema.js'
 import type { DriverInbound, PushDriver } from './driver.js'
 import type { PushJournal } from './journal.js'
+import { MAX_TTL_MS } from './message.js'
 import type { Receipts } from './receipts.js'
 import type { Requests } from './requests.js'
 import { decodeUp, encodeFrame, errorText, type DownFrame, type UpFrame } from './wire.js'
@@ -28,6 +29,8 @@ export type InboundHandler = (body: never, message: InboundMessage) => unknown
 /** One page of a replay. */
 const PAGE_ENTRIES = 100
 const PAGE_BYTES = 256 * 1024
+/** Shortest time that a handled id is kept, in milliseconds. */
+const MIN_REMEMBER_MS = 60_000
 /** Handled ids that are kept where there is no journal to keep them. */
 const REMEMBERED = 10_000
 
@@ -186,7 +189,13 @@ export class Inbound {
   async #remember(device: string, id: string, expiresAt: number): Promise<void> {
     this.#handled.add(`${device}/${id}`)
     if (this.#handled.size > REMEMBERED) this.#handled.delete(this.#handled.values().next().value!)
-    await this.journal?.settle(device, id, Math.max(expiresAt, this.clock.now() + 60_000), { signal: this.signal })
+    await this.journal?.settle(device, id, this.#forgetAt(expiresAt), { signal: this.signal })
+  }
+
+  /** As long as the device may send it again; its own word for that is bounded. */
+  #forgetAt(expiresAt: number): number {
+    const now = this.clock.now()
+    return Math.round(Math.min(Math.max(expiresAt, now + MIN_REMEMBER_MS), now + MAX_TTL_MS))
   }
 
   async #answer(device: string, frame: DownFrame): Promise<void> {

@@ -13,7 +13,7 @@ import { MAX_HEADER_BYTES } from './wire.js'
 /** Default worth of a message: one day. */
 const DEFAULT_TTL_MS = 86_400_000
 /** Longest ttl: a year and a day. */
-const MAX_TTL_MS = 366 * 86_400_000
+export const MAX_TTL_MS = 366 * 86_400_000
 /** What a message with ttl 0 has for its way, in milliseconds. */
 const NOW_OR_NEVER_MS = 5_000
 const ID = /^[\x21-\x7e]{1,128}$/
@@ -37,6 +37,8 @@ export async function prepare(
 ): Promise<Prepared> {
   const { limits, source, now, place } = where
   const target = checkedTarget(to, place)
+  if (typeof message?.name !== 'string' || message.body === undefined)
+    throw invalid('message', message, 'give what defineMessage returned', place)
   const id = options.id ?? newId()
   if (typeof id !== 'string' || !ID.test(id)) throw invalid('id', id, 'use 1 to 128 visible ASCII characters', place)
   const ttlMs = options.ttlMs ?? message.ttlMs ?? DEFAULT_TTL_MS

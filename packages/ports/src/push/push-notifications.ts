@@ -95,7 +95,10 @@ export class PushNotifications implements AsyncDisposable {
   async publishMany(items: readonly PublishItem[], options: CallOptions = {}): Promise<readonly PushOutcome[]> {
     if (!Array.isArray(items)) throw invalid('items', items, 'give an array', { adapter: this.#calls.adapter, operation: 'publishMany' })
     const prepared = await Promise.allSettled(
-      items.map(({ to, message, body, ...rest }) => this.#prepare('publishMany', to, message, body, rest)),
+      items.map(async (item: PublishItem) => {
+        const { to, message, body, ...rest } = item ?? {}
+        return this.#prepare('publishMany', to, message, body, rest)
+      }),
     )
     return Promise.all(
       prepared.map(async (item): Promise<PushOutcome> => {
@@ -246,8 +249,8 @@ export class PushNotifications implements AsyncDisposable {
   async #keepAndSend(to: Target, entry: Prepared['entry'], journal: PushJournal, call: DriverCall): Promise<'accepted'> {
     const { sequence, previous } = await journal.append(entry, this.#calls.clock.now(), call)
     const place = { journal: journal.id, stream: entry.stream, sequence, previous }
-    const limit = this.#calls.clock.timer(this.#sendTimeoutMs, () => tooSlow.abort(new PortError('DEADLINE_EXCEEDED')))
     const tooSlow = new AbortController()
+    const limit = this.#calls.clock.timer(this.#sendTimeoutMs, () => tooSlow.abort(new PortError('DEADLINE_EXCEEDED')))
     try {
       await orAborted(this.#driver.send(to, this.#frame(entry, place), { signal: tooSlow.signal }), tooSlow.signal)
     } catch (error) {

@@ -126,7 +126,8 @@ export function decodeUp(bytes: Uint8Array): UpFrame {
 type Check = (value: unknown) => boolean
 type Shape = Readonly<Record<string, Check>>
 
-const text: Check = (value) => typeof value === 'string' && value.length > 0 && value.length <= 200
+/** A name: what a hostile device sends ends up in databases, so no control character and no half of a surrogate pair. */
+const text: Check = (value) => typeof value === 'string' && value.length <= 200 && value.isWellFormed() && /^\P{Cc}+$/u.test(value)
 const words: Check = (value) => typeof value === 'string' && value.length <= MAX_ERROR_TEXT
 const whole: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0
 const time: Check = (value) => typeof value === 'number' && Number.isFinite(value)
