@@ -1,7 +1,8 @@
-// Writes catalog.csv from shelves.mjs, the same bytes every time: `node examples/pos/data/generate.mjs`.
+// Writes catalog.csv from shelves/, the same bytes every time: `node examples/pos/data/generate.mjs`.
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { shelves } from './shelves.mjs'
+import { drinksAndHousehold } from './shelves/drinks-and-household.mjs'
+import { food } from './shelves/food.mjs'
 
 /** 789 and 790 are Brazil's; the four digits after it stand for the brand's company. */
 const companyPrefix = (brandIndex) => `${brandIndex % 3 === 2 ? 790 : 789}${String(1000 + brandIndex * 37).padStart(4, '0')}`
@@ -26,7 +27,7 @@ function nextEan(brand) {
   return twelve + checkDigit(twelve)
 }
 
-const rows = Object.entries(shelves).flatMap(([category, products]) =>
+const rows = Object.entries({ ...food, ...drinksAndHousehold }).flatMap(([category, products]) =>
   products.flatMap(([kind, brands, sizes, flavours = ['']]) =>
     brands.flatMap((brand, brandIndex) =>
       flavours.flatMap((flavour, flavourIndex) =>

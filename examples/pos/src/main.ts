@@ -58,9 +58,8 @@ async function open(running: Running): Promise<void> {
   startBackground(container)
   await container.get(OpenShop).run(() => readFile(demoCatalogue))
 
-  const devices = container.get(Devices)
-  devices.follow().catch((error: unknown) => jsonLog.error({ error: String(error) }, 'presence is not followed'))
-  running.onClose('presence', async () => devices.stop())
+  const following = container.get(Devices).follow()
+  following.catch((error: unknown) => jsonLog.error({ error: String(error) }, 'presence is not followed'))
 
   const options: ServerOptions = { health: async () => (await running.health()).status, ...(await signedUrls(running)) }
   const server = await buildServer(shop, options)

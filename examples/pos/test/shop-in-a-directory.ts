@@ -8,6 +8,7 @@ import { bindShop, startBackground } from '../src/shop-container.js'
 
 export interface TestShop extends AsyncDisposable {
   readonly running: Running
+  readonly directory: string
   /** Of the four ports and the use cases. */
   readonly container: Running['container']
   /** Starts the jobs. */
@@ -21,6 +22,7 @@ export async function openShop(directory = mkdtempSync(join(tmpdir(), 'pdvend-po
   bindShop(running.container, { profile: running.profile, health: async () => [] })
   return {
     running,
+    directory,
     container: running.container,
     work: () => startBackground(running.container),
     async [Symbol.asyncDispose]() {

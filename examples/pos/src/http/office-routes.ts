@@ -43,6 +43,8 @@ export function officeRoutes(server: FastifyInstance, shop: Shop): void {
   })
 
   server.post('/api/office/imports', async (request, reply) => {
+    if (request.headers['content-type']?.startsWith('text/csv') !== true)
+      throw new HttpProblem(415, 'notCsv', 'Send the file as the body, with the content type text/csv.')
     const importId = newImportId()
     await shop.imports.request(importId, fileName(request), bounded(request))
     return reply.code(202).send({ importId })
@@ -86,12 +88,10 @@ function fileName(request: FastifyRequest): string {
   }
 }
 
+/** The file as it comes; one that turns out too large is refused, and the store keeps nothing of it. */
 async function* bounded(request: FastifyRequest): AsyncGenerator<Uint8Array> {
-  const body = request.body as AsyncIterable<Uint8Array> | undefined
-  if (body === undefined || request.headers['content-type']?.startsWith('text/csv') !== true)
-    throw new HttpProblem(415, 'notCsv', 'Send the file as the body, with the content type text/csv.')
   let bytes = 0
-  for await (const chunk of body) {
+  for await (const chunk of request.body as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength
     if (bytes > MAX_CSV_BYTES) throw new HttpProblem(413, 'tooLarge', `The file is larger than ${MAX_CSV_BYTES} bytes.`)
     yield chunk

@@ -28,6 +28,8 @@ const statusOf: Partial<Record<PortErrorCode, number>> = {
 /** Details of the shop's own failures stay in the log: the page learns only that there was one. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof HttpProblem) return { title: error.message, status: error.status, code: error.code, ...error.extra }
+  // The store tells what its source threw as the cause.
+  if (PortError.is(error) && error.cause instanceof HttpProblem) return problemOf(error.cause)
   if (PortError.is(error)) {
     const status = statusOf[error.code] ?? 500
     const title = status === 503 ? 'The shop cannot do this right now: try again.' : 'The shop could not do this.'

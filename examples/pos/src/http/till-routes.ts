@@ -50,7 +50,7 @@ export function tillRoutes(server: FastifyInstance, shop: Shop): void {
   server.post('/api/device/connection', async (request, reply) => {
     const { device } = read(input.device, request.body, 'request for a connection')
     const connection = await shop.connectTill.connection(device)
-    await shop.devices.look(device)
+    await shop.devices.welcome(device)
     return reply.header('cache-control', 'no-store').send(connection)
   })
 }

@@ -5,3 +5,5 @@ export const layoutKey = 'settings/receipt.json'
 export const importFileKey = (importId: string): string => `imports/${importId}.csv`
 export const importRecordKey = (importId: string): string => `imports/${importId}.json`
 export const pictureFolder = 'pictures/products/'
+export const tillFolder = 'tills/'
+export const tillKey = (till: string): string => `${tillFolder}${till}.json`

@@ -54,7 +54,8 @@ test('a sale is stored, its receipt is issued and its event is a row', async () 
 test('asking twice sells once, also when both ask at the same time and prices move between', async () => {
   const saleId = '20261123-150100-bbbbbbbb'
   const results = await Promise.all([1, 2, 3].map(() => closeSale.run(request(saleId))))
-  expect(results.map((result) => ('sale' in result ? result.repeated : 'refused')).sort()).toEqual([false, true, true])
+  expect(results.every((result) => 'sale' in result)).toBe(true)
+  expect(results.filter((result) => 'sale' in result && !result.repeated)).toHaveLength(1)
   await shop.container.get(Catalogue).change(ean, (product) => ({ ...product, cents: 800 }))
   expect(await closeSale.run(request(saleId))).toMatchObject({ repeated: true, sale: { totalCents: 1498 } })
   expect(await closeSale.run(request(saleId, { till: 'till-2' }))).toEqual({ refusal: { reason: 'otherSaleUnderThisId' } })

@@ -41,7 +41,7 @@ export function DeadJobs({ dead }: { readonly dead: readonly DeadJobRow[] }) {
         )}
       </header>
       {dead.length === 0 ? (
-        <p class="empty">
+        <p class="all-well">
           <Icon name="check" />
           {labels.noDead}
         </p>
