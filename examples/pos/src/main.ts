@@ -63,7 +63,11 @@ async function open(running: Running): Promise<void> {
 
   const options: ServerOptions = { health: async () => (await running.health()).status, ...(await signedUrls(running)) }
   const server = await buildServer(shop, options)
-  running.onClose('http', () => server.close())
+  running.onClose('http', async (budgetMs) => {
+    // Who is still talking by then is cut off, so that the ports have their time to close.
+    const timer = setTimeout(() => server.server.closeAllConnections(), budgetMs * 0.8)
+    await server.close().finally(() => clearTimeout(timer))
+  })
   await server.listen({ port: Number(process.env.PORT ?? 3000), host: process.env.HOST ?? 'localhost' })
   const { port } = server.server.address() as AddressInfo
   console.log(

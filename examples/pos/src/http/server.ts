@@ -44,6 +44,8 @@ export async function buildServer(shop: Shop, options: ServerOptions): Promise<F
   server.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error)
     if (problem.status >= 500) request.log.error(error)
+    // What is left of a refused body is not worth reading.
+    if (!request.raw.complete) void reply.header('connection', 'close')
     return sendProblem(reply, problem)
   })
   server.setNotFoundHandler((request, reply) => {

@@ -19,9 +19,12 @@ const flags = [
 
 /** Tests in a real Chromium; without one they are skipped, and the name says why. With CI=true that is a failure. */
 export function describeInBrowser(name: string, tests: () => void): void {
-  if (executablePath !== undefined) describe(name, () => void tests())
-  else if (process.env.CI === 'true') throw new Error('these tests need a Chromium: install it or set PDVEND_TEST_CHROMIUM')
-  else describe.skip(`${name} (skipped: no Chromium found; install it or set PDVEND_TEST_CHROMIUM)`, () => void tests())
+  if (executablePath === undefined && process.env.CI === 'true')
+    throw new Error('these tests need a Chromium: install it or set PDVEND_TEST_CHROMIUM')
+  const [run, title] = executablePath === undefined ? [describe.skip, `${name} (skipped: no Chromium on this machine)`] : [describe, name]
+  run(title, () => {
+    tests()
+  })
 }
 
 export function openBrowser(): Promise<Browser> {
