@@ -1,7 +1,18 @@
 import { join } from 'node:path'
-import type { AdapterDeps, Clock, DriverCall, DriverReceive, JobDriver, Lease, Settlement } from '@pdvend/ports'
+import {
+  type AdapterDeps,
+  type Clock,
+  type DriverCall,
+  type DriverJob,
+  type DriverReceive,
+  type JobDriver,
+  type Lease,
+  PortError,
+  type Settlement,
+} from '@pdvend/ports'
 import { type Database, failSqlite, openDatabase } from '../sqlite/database.js'
 import { Doorbell } from './doorbell.js'
+import { gather } from './gather.js'
 import { migrations } from './schema.js'
 import { type Changed, JobStore } from './store.js'
 
@@ -28,6 +39,16 @@ export function localJobsDriver(db: Database, doorbell: Doorbell, clock: Clock):
     if (changed.wakes) doorbell.ring()
     return changed
   }
+  const enqueue = gather(
+    db,
+    (jobs: readonly DriverJob[]) => store.enqueue(jobs, now()),
+    () => false,
+  )
+  const settle = gather(
+    db,
+    ({ lease, settlement }: { readonly lease: Lease; readonly settlement: Settlement }) => store.settle(lease, settlement, now()),
+    (error) => PortError.is(error, 'LEASE_LOST'),
+  )
   let closing: Promise<void> | undefined
 
   return {
@@ -35,7 +56,7 @@ export function localJobsDriver(db: Database, doorbell: Doorbell, clock: Clock):
     capabilities: { delay: true, fifo: true, dedupe: true, priority: true, lookup: true },
 
     async enqueue(jobs) {
-      const outcomes = await db.write(() => store.enqueue(jobs, now()))
+      const outcomes = await enqueue(jobs)
       doorbell.ring()
       return outcomes
     },
@@ -60,7 +81,7 @@ export function localJobsDriver(db: Database, doorbell: Doorbell, clock: Clock):
     },
 
     async settle(lease: Lease, settlement: Settlement) {
-      wake(await db.write(() => store.settle(lease, settlement, now())))
+      wake(await settle({ lease, settlement }))
     },
 
     extend: (lease, leaseMs) => db.write(() => store.extend(lease, leaseMs, now())),

@@ -84,8 +84,7 @@ async function play(driver: JobDriver, clock: FakeClock, steps: readonly Step[])
     const [lease] = hand.splice(pick % hand.length, 1)
     const job = model.line.find(({ id }) => id === lease!.job.id)
     const now = clock.now()
-    const mine =
-      job !== undefined && job.leasedUntil === lease!.expiresAt && now < lease!.expiresAt && !hand.some((other) => other.job.id === job.id)
+    const mine = job !== undefined && job.leasedUntil === lease!.expiresAt && now < lease!.expiresAt
     const settlement =
       how === 'done'
         ? ({ kind: 'done' } as const)
