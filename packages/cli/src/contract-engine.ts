@@ -3,16 +3,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Environment } from '@pdvend/container'
 import { type Engine, hostedEngine } from '@pdvend/contract'
+import type { AnyAdapter } from '@pdvend/ports'
 import type { KnownAdapter } from './adapters.js'
+import { serveSignedUrls } from './signed-url-server.js'
 
 /** The variable by which embedded adapters are known: they keep their data in this directory. */
 const DIRECTORY = 'PDVEND_LOCAL_DIR'
 /** The variable by which an embedded broker is known: it says whether a process hosts it. */
 const HOSTING = 'PDVEND_PUSH_HOSTING'
+/** The variable by which an embedded store is known: where an app answers its signed URLs. */
+const SIGNED_URLS = 'PDVEND_BLOB_URL'
 
 /**
  * The engine that the environment names. An embedded adapter without a directory gets a temporary one, which goes when
- * the engine is stopped. What has no server gets a clock that the cases move; a broker runs in a process of its own.
+ * the engine is stopped. What has no server gets a clock that the cases move; a broker runs in a process of its own,
+ * and a store's signed URLs are answered on a free port.
  */
 export async function engineFor({ adapter, module }: KnownAdapter, env: Environment, clock?: 'real' | 'fake'): Promise<Engine> {
   const settings = Object.entries(env).filter(
@@ -21,12 +26,12 @@ export async function engineFor({ adapter, module }: KnownAdapter, env: Environm
   const given = Object.fromEntries(settings)
   const reads = new Set(Object.values(adapter.config).map((setting) => setting.env))
   if (!reads.has(DIRECTORY)) return { name: 'from the environment', env: given, clock: clock ?? 'real', module }
-  if (given[DIRECTORY] !== undefined) return embedded(reads, module, given, clock)
+  if (given[DIRECTORY] !== undefined) return embedded(adapter, reads, module, given, clock)
   const directory = mkdtempSync(join(tmpdir(), 'pdvend-contract-'))
-  const engine = await embedded(reads, module, { ...given, [DIRECTORY]: directory }, clock)
+  const engine = await embedded(adapter, reads, module, { ...given, [DIRECTORY]: directory }, clock)
   return {
     ...engine,
-    ...(reads.has(HOSTING) ? {} : { wipe: async () => empty(directory) }),
+    ...(reads.has(HOSTING) || reads.has(SIGNED_URLS) ? {} : { wipe: async () => empty(directory) }),
     stop: async () => {
       await engine.stop?.()
       rmSync(directory, { recursive: true, force: true })
@@ -35,13 +40,16 @@ export async function engineFor({ adapter, module }: KnownAdapter, env: Environm
 }
 
 async function embedded(
+  adapter: AnyAdapter,
   reads: ReadonlySet<string>,
   module: string,
   env: Readonly<Record<string, string>>,
   clock?: 'real' | 'fake',
 ): Promise<Engine> {
   if (reads.has(HOSTING)) return hostedEngine(module, { ...env, [HOSTING]: 'auto' }, { [HOSTING]: 'never' })
-  return { name: 'embedded', env, clock: clock ?? 'fake', module }
+  if (!reads.has(SIGNED_URLS) || env[SIGNED_URLS] !== undefined) return { name: 'embedded', env, clock: clock ?? 'fake', module }
+  const server = await serveSignedUrls(adapter, env)
+  return { name: 'embedded', env: server.env, clock: clock ?? 'real', module, stop: () => server.close() }
 }
 
 function empty(directory: string): void {
