@@ -145,6 +145,8 @@ export class Link {
   async #live(connection: DeviceConnection): Promise<End> {
     const client = mqtt.connect(this.#url(connection), optionsOf(connection))
     this.#client = client
+    // In Node mqtt.js 5 leaves Nagle on: an acknowledgement on its way then holds the next frame back for up to 40 ms.
+    ;(client.stream as { setNoDelay?(on: boolean): void }).setNoDelay?.(true)
     const timer = { cancel: (): void => {} }
     let up = false
     const end = await new Promise<End>((resolve) => {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import mqtt, { type MqttClient } from 'mqtt'
 import { type Clock, type Logger, PortError, sleep } from '@pdvend/ports'
 import type { Election } from './election.js'
@@ -106,6 +107,8 @@ export class AppClient {
       connectTimeout: CONNECT_MS,
       keepalive: KEEPALIVE_SECONDS,
     })
+    // mqtt.js 5 leaves Nagle on: an acknowledgement on its way then holds the next message back for up to 40 ms.
+    ;(client.stream as Partial<Socket>).setNoDelay?.(true)
     client.on('message', (topic, payload) => this.#receive(topic, payload))
     try {
       await new Promise<void>((resolve, reject) => {
