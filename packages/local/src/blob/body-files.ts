@@ -145,9 +145,9 @@ export class BodyFiles {
     try {
       return await work()
     } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      // Not asked whether the folder is missing: another upload may have made it in between.
       const folder = join(this.directory, name.slice(0, 2))
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT' && (await stat(folder).catch(() => undefined)) === undefined
-      if (!missing) throw error
       await mkdir(folder, { recursive: true })
       syncDirectory(this.directory)
       return work()

@@ -43,6 +43,14 @@ describe('the store on disk', () => {
     await first.close()
   })
 
+  test('B60 large bodies written at once to a new store do not race for its folders', async () => {
+    const blobs = await openBlobs(env)
+    const keys = Array.from({ length: 300 }, (_, index) => `k${index}`)
+    await Promise.all(keys.map((key) => blobs.put(key, Buffer.alloc(70_000, key))))
+    for (const key of keys) expect(Buffer.compare(await (await blobs.get(key)).bytes(), Buffer.alloc(70_000, key))).toBe(0)
+    await blobs.close()
+  })
+
   test('B98 a body file that is gone or cut is INTEGRITY_FAILED, not NOT_FOUND and not short', async () => {
     const blobs = await openBlobs(env)
     await blobs.put('large', new Uint8Array(300_000))
