@@ -1,4 +1,5 @@
 import {
+  backoffMs,
   type Clock,
   decodeDown,
   type DeviceConnection,
@@ -9,6 +10,7 @@ import {
   PortError,
   type RetryPolicy,
   type StandardSchema,
+  sleep,
   systemClock,
   type UpFrame,
 } from '@pdvend/ports/wire'
@@ -16,7 +18,7 @@ import { Answers, Methods, type RequestHandler } from './answers.js'
 import { type DeviceMessage, type Handler, Handlers } from './handlers.js'
 import { type Failure, Inbox } from './inbox.js'
 import { indexedDbStore } from './indexed-db-store.js'
-import { Link } from './link.js'
+import { asPortError, isDenial, Link } from './link.js'
 import { Memory } from './memory.js'
 import { Outbox } from './outbox.js'
 import { type DeviceStatus, Listeners, StatusLine } from './status.js'
@@ -25,7 +27,7 @@ import { type DeviceStore, memoryStore } from './store.js'
 export interface DeviceOptions {
   /** Fetches a connection from the app, as `push.credentials.issue` made it. Called at start, before it ends, and after a refusal. */
   readonly connection: () => Promise<DeviceConnection>
-  /** What survives a restart. Default: IndexedDB `pdvend-device` in a browser, else memory; in Node give `fileStore(path)` of `@pdvend/device/node`. */
+  /** What survives a restart. Default: in a browser an IndexedDB database named by the device, open once the first connection has come; else memory; in Node give `fileStore(path)` of `@pdvend/device/node`. */
   readonly store?: DeviceStore
   /** Default: `ws` where there is a `window` or a worker's `importScripts`, else `tcp`. */
   readonly transport?: 'tcp' | 'ws'
@@ -105,6 +107,7 @@ class ConnectedDevice implements Device {
   readonly #opened: Promise<Parts>
   #lastError: PortError | undefined
   #closing: Promise<void> | undefined
+  readonly #ended = new AbortController()
 
   constructor(options: DeviceOptions) {
     this.#status.listeners.add((_status, reason) => (this.#lastError = reason))
@@ -169,6 +172,7 @@ class ConnectedDevice implements Device {
   }
 
   async #close(): Promise<void> {
+    this.#ended.abort(new Error('closed'))
     const parts = await this.#opened.catch(() => undefined)
     if (parts === undefined) return
     await parts.inbox.close()
@@ -178,12 +182,36 @@ class ConnectedDevice implements Device {
     this.#status.set('offline')
   }
 
+  /** [P1] Two tills in one browser must not share a memory: the default store is named by the device, which the app says. */
+  async #firstConnection(
+    connection: DeviceOptions['connection'],
+    clock: Clock,
+    reconnect: RetryPolicy,
+    random: () => number,
+  ): Promise<DeviceConnection | undefined> {
+    for (let attempt = 1; this.#closing === undefined; attempt++) {
+      try {
+        return await connection()
+      } catch (error) {
+        const denied = isDenial(error)
+        this.#status.set(denied ? 'denied' : 'offline', asPortError(error, denied ? 'PERMISSION_DENIED' : 'UNAVAILABLE'))
+        await sleep(clock, backoffMs(reconnect, attempt, random), this.#ended.signal).catch(() => {})
+      }
+    }
+    return undefined
+  }
+
   async #open(options: DeviceOptions): Promise<Parts> {
     const { clock = systemClock, random = Math.random, heartbeatMs = 30_000 } = options
-    const memory = await Memory.open(options.store ?? defaultStore())
-    let device = ''
     const retry = { maxAttempts: 5, firstMs: 200, maxMs: 30_000, ...options.retry }
     const reconnect = { maxAttempts: Infinity, firstMs: 250, maxMs: 30_000, ...options.reconnect }
+    let first: DeviceConnection | undefined
+    if (options.store === undefined && 'indexedDB' in globalThis)
+      first = await this.#firstConnection(options.connection, clock, reconnect, random)
+    const memory = await Memory.open(
+      options.store ?? (first === undefined ? memoryStore() : indexedDbStore(`pdvend-device-${first.device}`)),
+    )
+    let device = ''
     const send = (frame: UpFrame, instance = 'app'): Promise<void> => link.publish(instance, encodeFrame(frame))
     const inbox = new Inbox({
       clock,
@@ -206,7 +234,11 @@ class ConnectedDevice implements Device {
       reconnect,
       status: this.#status,
       transport: options.transport ?? (inBrowser() ? 'ws' : 'tcp'),
-      connection: options.connection,
+      connection: () => {
+        const connection = first
+        first = undefined
+        return connection === undefined ? options.connection() : Promise.resolve(connection)
+      },
       renewed: (connection) => {
         device = connection.device
         inbox.setClock(Date.parse(connection.issuedAt))
@@ -255,8 +287,4 @@ function take(bytes: Uint8Array, inbox: Inbox, outbox: Outbox, answers: Answers,
 
 function inBrowser(): boolean {
   return 'window' in globalThis || 'importScripts' in globalThis
-}
-
-function defaultStore(): DeviceStore {
-  return 'indexedDB' in globalThis ? indexedDbStore('pdvend-device') : memoryStore()
 }

@@ -263,13 +263,13 @@ function isRefusal(error: unknown): boolean {
 }
 
 /** What the app's own endpoint says when it does not know this device: our codes, or a Response that was thrown. */
-function isDenial(error: unknown): boolean {
+export function isDenial(error: unknown): boolean {
   if (PortError.is(error, 'UNAUTHENTICATED', 'PERMISSION_DENIED')) return true
   const { status } = (error ?? {}) as { status?: unknown }
   return status === 401 || status === 403
 }
 
-function asPortError(error: unknown, code: 'PERMISSION_DENIED' | 'UNAVAILABLE'): PortError {
+export function asPortError(error: unknown, code: 'PERMISSION_DENIED' | 'UNAVAILABLE'): PortError {
   return PortError.is(error)
     ? error
     : new PortError(code, { operation: 'connect', detail: 'the connection could not be fetched', cause: error })
