@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { defineApp, isConfigError, type Running } from '@pdvend/container'
-import { local } from '@pdvend/local'
+import { local, noopTelemetry, stdoutTelemetry } from '@pdvend/local'
 import { createBlobHandler } from '@pdvend/local/blob-handler'
 import { BlobStorage, PortError } from '@pdvend/ports'
 import { departmentPicture } from './contracts/api.js'
@@ -15,6 +15,7 @@ import { OpenShop } from './use-cases/open-shop.js'
 /** The only place that knows adapters. Another home is one more import and one more name in `profiles`. */
 const app = defineApp({
   profiles: { local },
+  adapters: [stdoutTelemetry, noopTelemetry],
   requires: {
     blob: ['conditionalWrites', 'signedUrls', 'signedPost'],
     jobs: ['fifo', 'dedupe', 'lookup'],
@@ -68,7 +69,7 @@ async function open(running: Running): Promise<void> {
     const timer = setTimeout(() => server.server.closeAllConnections(), budgetMs * 0.8)
     await server.close().finally(() => clearTimeout(timer))
   })
-  await server.listen({ port: Number(process.env.PORT ?? 3000), host: process.env.HOST ?? 'localhost' })
+  await server.listen({ port: wantedPort(), host: process.env.HOST ?? 'localhost' })
   const { port } = server.server.address() as AddressInfo
   console.log(
     `PDVend point of sale (profile ${running.profile})\n  till         http://localhost:${port}/till\n  back office  http://localhost:${port}/office`,
@@ -83,9 +84,19 @@ async function signedUrls(running: Running): Promise<Pick<ServerOptions, 'blobHa
   return { storeOrigin: new URL(url).origin }
 }
 
+/** @throws RangeError when PORT is not a port */
+function wantedPort(): number {
+  const text = process.env.PORT ?? '3000'
+  const port = Number(text)
+  if (text !== '' && Number.isInteger(port) && port >= 0 && port <= 65_535) return port
+  throw new RangeError(`PORT: got "${text}"; give a number from 0 (any free port) to 65535, e.g. 3000`)
+}
+
 main().catch((error: unknown) => {
-  const message = PortError.is(error) ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
-  console.error(message)
+  const taken = (error as { code?: unknown }).code === 'EADDRINUSE'
+  const known = PortError.is(error) || error instanceof RangeError
+  const message = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error)
+  console.error(taken ? `Port ${wantedPort()} is taken: end what uses it, or choose another one, e.g. PORT=3001 npm start` : message)
   // EX_CONFIG of sysexits.h: starting again does not help.
-  process.exit(isConfigError(error) ? 78 : 1)
+  process.exit(isConfigError(error) || error instanceof RangeError ? 78 : 1)
 })

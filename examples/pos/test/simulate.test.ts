@@ -24,6 +24,17 @@ test('five tills, one of them away for a while, lose nothing', async () => {
   expect(said.join('\n')).toMatch(new RegExp(`receipts pushed +${sales}, handled twice: 0`))
 })
 
+test('two processes over one directory are one shop: what one sells, the other shows', async () => {
+  await using second = new ShopProcess(shop.directory)
+  await second.start()
+  const day = (url: string, say: string[]) => simulate({ url, tills: 3, minutes: 0.1, rate: 60, say: (line) => say.push(line) })
+  const said: string[] = []
+  const started = new Date()
+  expect(await Promise.all([day(shop.url, said), day(second.url, said)])).toEqual([[], []])
+  const sales = [...said.join('\n').matchAll(/sales +(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0)
+  for (const { url } of [shop, second]) expect(await new ShopClient(url).events('sale.closed', started)).toHaveLength(sales)
+})
+
 test('what is lost is found: receipt, rows and document', async () => {
   const tally = new Tally()
   tally.sold.set('20261123-000000-neversold', { till: 'till-1', soldAt: Date.now() })

@@ -42,7 +42,7 @@ export async function simulate({ url, tills: count, minutes, rate, say }: Simula
     await clerk
     say('the last sale is closed; waiting for receipts, prices and events')
     const losses = await settled(() => findLosses(shop, tally, tills, started))
-    report(tally, minutes, say)
+    report(tally, count, minutes, say)
     return losses
   } finally {
     await Promise.all(tills.map((till) => till.disconnect()))
@@ -67,6 +67,7 @@ async function changePrices(shop: ShopClient, tally: Tally, products: readonly P
     try {
       const { revision } = await shop.changePrice(ean, Math.max(50, Math.round(cents * (0.9 + Math.random() * 0.2))))
       tally.prices.set(ean, { revision, changedAt })
+      tally.priceChanges += 1
     } catch (error) {
       tally.failures.push(`the price of ${ean}: ${(error as Error).message}`)
     }
@@ -83,13 +84,13 @@ async function settled(look: () => Promise<readonly string[]>): Promise<readonly
   }
 }
 
-function report(tally: Tally, minutes: number, say: (line: string) => void): void {
+function report(tally: Tally, tills: number, minutes: number, say: (line: string) => void): void {
   const reais = (tally.cents / 100).toLocaleString('pt-BR', { style: 'currency', currency: 'BRL' })
   const doubled = [...tally.receipts.values()].filter((times) => times > 1).length
   const lines: readonly (readonly [string, string])[] = [
     ['sales', `${tally.sold.size} (${(tally.sold.size / minutes).toFixed(0)} a minute), ${reais}`],
     ['receipts pushed', `${tally.receipts.size}, handled twice: ${doubled}`],
-    ['price changes', `${tally.prices.size} products, ${tally.pricePushes} pushes handled`],
+    ['price changes', `${tally.priceChanges} for ${tills} tills, ${tally.pricePushes} pushes handled`],
     ['tills away and back', String(tally.absences)],
     ['requests tried again', `${tally.retries}, of them sold already: ${tally.repeatedSales}`],
     ['sales repriced', String(tally.repriced)],

@@ -15,6 +15,7 @@ export class Tally {
   repeatedSales = 0
   retries = 0
   repriced = 0
+  priceChanges = 0
   pricePushes = 0
   absences = 0
   readonly failures: string[] = []

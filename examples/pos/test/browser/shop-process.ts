@@ -12,9 +12,14 @@ const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
 /** The shop as a person starts it, in a process and a directory of its own. */
 export class ShopProcess implements AsyncDisposable {
-  readonly directory = mkdtempSync(join(tmpdir(), 'pdvend-pos-'))
+  readonly directory: string
   #child: ChildProcess | undefined
   #port = '0'
+
+  /** Without a directory it makes one, and removes it in the end. */
+  constructor(private readonly shared?: string) {
+    this.directory = shared ?? mkdtempSync(join(tmpdir(), 'pdvend-pos-'))
+  }
 
   get url(): string {
     return `http://localhost:${this.#port}`
@@ -56,6 +61,6 @@ export class ShopProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
-    rmSync(this.directory, { recursive: true, force: true })
+    if (this.shared === undefined) rmSync(this.directory, { recursive: true, force: true })
   }
 }

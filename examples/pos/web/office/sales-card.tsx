@@ -77,7 +77,7 @@ function Chart({ minutes }: { readonly minutes: readonly MinuteOfSales[] }) {
                 <title>{`${clock.format(minute)} · ${sales} · ${formatCents(money)}`}</title>
               </rect>
             )}
-            {new Date(minute).getMinutes() % 10 === 0 && (
+            {new Date(minute).getMinutes() % 10 === 0 && at > 1 && at < minutes.length - 2 && (
               <text x={SIZE.left + (at + 0.5) * step} y={SIZE.height - 8} text-anchor="middle">
                 {clock.format(minute)}
               </text>
