@@ -53,7 +53,9 @@ export function isAdapter(packageName: string): boolean {
 }
 
 /** Entries of an adapter package that are no manifest: what an app mounts or opens by itself, with what it needs. */
-export const MOUNTED_ENTRIES = ['blob-handler', 'push-journal', 'push-upgrade'].map((entry) => `packages/local/dist/${entry}/index.js`)
+export const MOUNTED_ENTRIES = ['blob-handler', 'faults', 'push-journal', 'push-upgrade'].map(
+  (entry) => `packages/local/dist/${entry}/index.js`,
+)
 
 /** Entries that a browser loads. */
 export const BROWSER_ENTRIES = ['packages/ports/src/define.ts', 'packages/ports/src/push/wire.ts', 'packages/device/src/index.ts']

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Environment } from '@pdvend/container'
 import { type Engine, hostedEngine } from '@pdvend/contract'
+import { blobLeftovers, damageBlob, jobsOutage } from '@pdvend/local/faults'
 import type { AnyAdapter } from '@pdvend/ports'
 import type { KnownAdapter } from './adapters.js'
 import { serveSignedUrls } from './signed-url-server.js'
@@ -17,7 +18,7 @@ const SIGNED_URLS = 'PDVEND_BLOB_URL'
 /**
  * The engine that the environment names. An embedded adapter without a directory gets a temporary one, which goes when
  * the engine is stopped. What has no server gets a clock that the cases move; a broker runs in a process of its own,
- * and a store's signed URLs are answered on a free port.
+ * and a store's signed URLs are answered on a free port. Faults beneath an adapter are offered in a temporary directory only.
  */
 export async function engineFor({ adapter, module }: KnownAdapter, env: Environment, clock?: 'real' | 'fake'): Promise<Engine> {
   const settings = Object.entries(env).filter(
@@ -31,6 +32,7 @@ export async function engineFor({ adapter, module }: KnownAdapter, env: Environm
   const engine = await embedded(adapter, reads, module, { ...given, [DIRECTORY]: directory }, clock)
   return {
     ...engine,
+    ...faultsOf(adapter.name, directory),
     ...(reads.has(HOSTING) || reads.has(SIGNED_URLS) ? {} : { wipe: async () => empty(directory) }),
     stop: async () => {
       await engine.stop?.()
@@ -50,6 +52,14 @@ async function embedded(
   if (!reads.has(SIGNED_URLS) || env[SIGNED_URLS] !== undefined) return { name: 'embedded', env, clock: clock ?? 'fake', module }
   const server = await serveSignedUrls(adapter, env)
   return { name: 'embedded', env: server.env, clock: clock ?? 'real', module, stop: () => server.close() }
+}
+
+/** What can be done to an embedded engine beneath its adapter: only to data that nobody will miss. */
+function faultsOf(adapter: string, directory: string): Partial<Engine> {
+  if (adapter === 'local-blob')
+    return { damage: (key, offset) => damageBlob(directory, key, offset), leftovers: () => blobLeftovers(directory) }
+  if (adapter === 'local-jobs') return { restart: () => jobsOutage(directory) }
+  return {}
 }
 
 function empty(directory: string): void {

@@ -1,6 +1,6 @@
 import type { AnyAdapter, PortName, PortTypes } from '@pdvend/ports'
 import { PortError } from '@pdvend/ports'
-import type { ContractCase, ContractSuite, Mutant } from './case.js'
+import type { ContractCase, ContractSuite, EngineAbility, Mutant } from './case.js'
 import type { Engine } from './engine.js'
 import { hasAbility, intercept, Subject, type SubjectOptions } from './subject.js'
 
@@ -18,7 +18,10 @@ export interface ClauseResult {
 export interface RunOptions<Port extends PortName> extends Partial<SubjectOptions<Port>> {
   /** Clause ids; default all. */
   readonly only?: readonly string[]
-  /** The whole suite so many times side by side. Default 1. */
+  /**
+   * The whole suite so many times side by side, on one engine. Default 1. Cases that break the engine, or look at all that it
+   * holds, come after the others, one at a time: they would fail the ones beside them, or be failed by them.
+   */
   readonly parallel?: number
   readonly onResult?: (result: ClauseResult) => void
 }
@@ -55,17 +58,30 @@ export async function runContract<Port extends PortName, Face>(
   engine: Engine,
   options: RunOptions<Port> = {},
 ): Promise<readonly ClauseResult[]> {
+  const { parallel = 1, seed = 1 } = options
   const cases = suite.cases.filter(({ id }) => options.only?.includes(id) ?? true)
-  const once = async (round: number): Promise<ClauseResult[]> => {
+  const run = async (round: number, some: typeof cases): Promise<ClauseResult[]> => {
     const results: ClauseResult[] = []
-    for (const contractCase of cases) {
-      const result = await resultOf(suite, contractCase, manifest, engine, { ...options, seed: (options.seed ?? 1) + round })
+    for (const contractCase of some) {
+      const result = await resultOf(suite, contractCase, manifest, engine, { ...options, seed: seed + round })
       results.push(result)
       options.onResult?.(result)
     }
     return results
   }
-  return (await Promise.all(Array.from({ length: options.parallel ?? 1 }, (_, round) => once(round)))).flat()
+  if (parallel === 1) return run(0, cases)
+  const rounds = Array.from({ length: parallel }, (_, round) => round)
+  const together = cases.filter((contractCase) => !wantsAlone(contractCase))
+  const results = (await Promise.all(rounds.map((round) => run(round, together)))).flat()
+  for (const round of rounds) results.push(...(await run(round, cases.filter(wantsAlone))))
+  return results
+}
+
+/** What touches the whole engine, not only what a case made there itself. */
+const WHOLE_ENGINE: ReadonlySet<EngineAbility> = new Set(['restart', 'kill', 'wipe', 'pause', 'leftovers'])
+
+function wantsAlone({ engine = [] }: { readonly engine?: readonly EngineAbility[] }): boolean {
+  return engine.some((ability) => WHOLE_ENGINE.has(ability))
 }
 
 /** A mutant's fate: the first clause that failed on it, or undefined when it lived. */

@@ -29,24 +29,26 @@ export async function observe<T>(port: string, adapter: string, observed: Observ
   const labels: Attributes = { 'pdvend.port': port, 'pdvend.adapter': adapter, 'pdvend.operation': observed.operation }
   const startedAt = performance.now()
   const options = { kind: KINDS[observed.kind ?? 'client'], attributes: { ...labels, ...observed.attributes } }
-  return api.trace.getTracer('@pdvend/ports').startActiveSpan(observed.spanName ?? `${port}.${observed.operation}`, options, async (span) => {
-    if (observed.target !== undefined) span.setAttribute('pdvend.target', observed.target)
-    const { duration, failures } = instrumentsOf(api)
-    try {
-      const result = await run()
-      span.setAttribute('pdvend.outcome', 'ok')
-      return result
-    } catch (error) {
-      const code = PortError.is(error) ? error.code : 'INTERNAL'
-      span.setAttributes({ 'pdvend.outcome': 'error', 'error.type': code })
-      span.setStatus({ code: api.SpanStatusCode.ERROR, message: code })
-      failures.add(1, { ...labels, 'error.type': code })
-      throw error
-    } finally {
-      duration.record((performance.now() - startedAt) / 1_000, labels)
-      span.end()
-    }
-  })
+  return api.trace
+    .getTracer('@pdvend/ports')
+    .startActiveSpan(observed.spanName ?? `${port}.${observed.operation}`, options, async (span) => {
+      if (observed.target !== undefined) span.setAttribute('pdvend.target', observed.target)
+      const { duration, failures } = instrumentsOf(api)
+      try {
+        const result = await run()
+        span.setAttribute('pdvend.outcome', 'ok')
+        return result
+      } catch (error) {
+        const code = PortError.is(error) ? error.code : 'INTERNAL'
+        span.setAttributes({ 'pdvend.outcome': 'error', 'error.type': code })
+        span.setStatus({ code: api.SpanStatusCode.ERROR, message: code })
+        failures.add(1, { ...labels, 'error.type': code })
+        throw error
+      } finally {
+        duration.record((performance.now() - startedAt) / 1_000, labels)
+        span.end()
+      }
+    })
 }
 
 function instrumentsOf(api: Api): { duration: Histogram; failures: Counter } {
