@@ -55,8 +55,8 @@ export class ShopProcess implements AsyncDisposable {
     return (await response.json()) as CatalogueView
   }
 
-  async put(path: string, body: unknown): Promise<Response> {
-    return fetch(this.url + path, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  async send(method: string, path: string, body: unknown): Promise<Response> {
+    return fetch(this.url + path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
