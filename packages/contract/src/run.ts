@@ -41,7 +41,11 @@ export async function runCase<Port extends PortName, Face>(
     await provesRefusal(suite, lacking, subject)
     return 'refused'
   }
-  await withTimeout(contractCase.run(subject), contractCase.timeoutMs ?? 30_000, `${contractCase.id} ${contractCase.title}`)
+  await withTimeout(
+    contractCase.run(subject),
+    (contractCase.timeoutMs ?? 30_000) * (options.patience ?? 1),
+    `${contractCase.id} ${contractCase.title}`,
+  )
   return 'passed'
 }
 
@@ -63,7 +67,7 @@ export async function runContract<Port extends PortName, Face>(
   const run = async (round: number, some: typeof cases): Promise<ClauseResult[]> => {
     const results: ClauseResult[] = []
     for (const contractCase of some) {
-      const result = await resultOf(suite, contractCase, manifest, engine, { ...options, seed: seed + round })
+      const result = await resultOf(suite, contractCase, manifest, engine, { patience: parallel, ...options, seed: seed + round })
       results.push(result)
       options.onResult?.(result)
     }

@@ -32,6 +32,8 @@ export interface SubjectOptions<Port extends PortName> {
   readonly mutant?: Mutant<Port>
   /** Part of the calls that fail with UNAVAILABLE before they reach the driver, 0 to 1. */
   readonly chaos?: number
+  /** How many times longer than usual a case may take on the machine's clock, e.g. where many run side by side. Default 1. */
+  readonly patience?: number
 }
 
 /** What a case works with: the adapter under test, time, randomness, other processes. Everything it opens is closed after it. */

@@ -41,10 +41,11 @@ export async function until(
   { withinMs = 120_000, stepMs = 200, real = false }: { withinMs?: number; stepMs?: number; real?: boolean } = {},
 ): Promise<void> {
   const clock = subject.clock
-  const givesUpAt = Date.now() + REAL_MS
+  const realMs = REAL_MS * (subject.options.patience ?? 1)
+  const givesUpAt = Date.now() + realMs
   const end = clock.now() + withinMs
   while (!(await settled(done))) {
-    if (Date.now() > givesUpAt) throw new Error(`not reached within ${REAL_MS} ms: ${done.toString()}`)
+    if (Date.now() > givesUpAt) throw new Error(`not reached within ${realMs} ms: ${done.toString()}`)
     if (real || !(clock instanceof FakeClock)) {
       await new Promise((resolve) => setTimeout(resolve, 5))
       continue
