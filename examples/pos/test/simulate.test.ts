@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { simulate } from '../src/simulate/run.js'
 import { ShopClient } from '../src/simulate/shop-client.js'
@@ -33,6 +34,18 @@ test('two processes over one directory are one shop: what one sells, the other s
   expect(await Promise.all([day(shop.url, said), day(second.url, said)])).toEqual([[], []])
   const sales = [...said.join('\n').matchAll(/sales +(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0)
   for (const { url } of [shop, second]) expect(await new ShopClient(url).events('sale.closed', started)).toHaveLength(sales)
+})
+
+test('kill -9 in the middle of the day, twice: no confirmed sale loses its receipt, its row or its push', async () => {
+  const said: string[] = []
+  const day = simulate({ url: shop.url, tills: 5, minutes: 0.4, rate: 90, say: (line) => said.push(line) })
+  for (let kills = 0; kills < 2; kills += 1) {
+    await sleep(5_000)
+    expect(await shop.stop('SIGKILL')).toBe('SIGKILL')
+    await shop.start()
+  }
+  expect(await day).toEqual([])
+  expect(Number(/requests tried again +(\d+)/.exec(said.join('\n'))![1])).toBeGreaterThan(0)
 })
 
 test('what is lost is found: receipt, rows and document', async () => {

@@ -9,6 +9,9 @@ import { saleKey } from './keys.js'
 export type CloseSaleResult =
   { readonly sale: Sale; readonly repeated: boolean } | { readonly refusal: SaleRefusal | { readonly reason: 'otherSaleUnderThisId' } }
 
+/** Longest wait for the event to be on disk, in milliseconds. */
+const SPOOL_MS = 2_000
+
 /**
  * Closes a sale once, however often the till asks: the sale's blob is written only if it is not there, the job has the
  * sale's id as its dedupe key, and the event has it as its id. A till that got no answer asks again and completes
@@ -56,7 +59,12 @@ export class CloseSale {
 
   async #follow({ saleId, till, at, totalCents, lines, payment }: Sale): Promise<void> {
     const event = { saleId, till, totalCents, lines: lines.length, method: payment.method }
-    this.telemetry.emit(saleClosed, event, { id: `sale-${saleId}`, at: new Date(at), key: till })
-    await this.jobs.enqueue(issueReceipt, { saleId, till }, { dedupeKey: saleId })
+    const options = { id: `sale-${saleId}`, at: new Date(at), key: till, timeoutMs: SPOOL_MS }
+    await Promise.all([
+      // On disk before the till hears of its sale, so that a power cut loses no row. A sale never fails for its event:
+      // what cannot be stored is in telemetry's own ledger.
+      this.telemetry.emitAndWait(saleClosed, event, 'spooled', options).catch(() => undefined),
+      this.jobs.enqueue(issueReceipt, { saleId, till }, { dedupeKey: saleId }),
+    ])
   }
 }

@@ -17,7 +17,8 @@ export class ConnectTill {
     return this.push.credentials.issue(till, { ttlMs: CONNECTION_MS, groups: ['tills'] })
   }
 
-  receiptShown(till: string, saleId: string): void {
-    this.telemetry.emit(receiptSeen, { saleId, till }, { id: `seen-${saleId}`, key: till })
+  /** The till is told that its message was taken once the event is on disk. */
+  async receiptShown(till: string, saleId: string): Promise<void> {
+    await this.telemetry.emitAndWait(receiptSeen, { saleId, till }, 'spooled', { id: `seen-${saleId}`, key: till })
   }
 }

@@ -34,7 +34,8 @@ export class IssueReceipt {
     const body = { saleId, totalCents, sizeBytes: stored.sizeBytes }
     await this.push.publish({ device: till }, receiptReady, body, { id: `receipt-${saleId}`, ...call })
     const sinceSaleMs = Math.max(0, Date.now() - Date.parse(at))
-    this.telemetry.emit(receiptIssued, { saleId, till, sizeBytes: stored.sizeBytes, sinceSaleMs }, { id: `receipt-${saleId}`, key: till })
+    const event = { saleId, till, sizeBytes: stored.sizeBytes, sinceSaleMs }
+    await this.telemetry.emitAndWait(receiptIssued, event, 'spooled', { id: `receipt-${saleId}`, key: till, ...call })
   }
 
   async #sale(saleId: string): Promise<Sale> {
