@@ -43,7 +43,8 @@ export function spawnChild(script: URL, task: ChildTask): Child {
   let errors = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text))
   child.on('message', (message) => messages.push(message))
-  const exited = once(child, 'exit') as Promise<[number | null, string | null]>
+  // `close` comes after the last message; `exit` may come before it.
+  const exited = once(child, 'close') as Promise<[number | null, string | null]>
   return {
     process: child,
     messages,
