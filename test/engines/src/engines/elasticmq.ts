@@ -5,7 +5,7 @@ import { httpOk } from '../process/probe.js'
 import { findCached } from '../provision/cache.js'
 import { classPath, mavenJars, needJava } from '../provision/maven.js'
 
-/** A second opinion on SQS, with the strict limits; the only one here with move tasks and FIFO replay. Queues and messages are on disk (H2). */
+/** A second opinion on SQS, with the strict limits; the only one here with move tasks and FIFO replay. Queues and messages go to disk a moment after they are acknowledged. */
 export const elasticmq: Launcher = {
   name: 'elasticmq',
   title: 'ElasticMQ',

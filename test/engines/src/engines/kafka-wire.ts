@@ -2,6 +2,7 @@ import { exchange } from '../process/probe.js'
 
 /** The few requests that tell whether a broker serves; a client would bring seconds of retries and a dependency. */
 const apiVersions = 18
+const listOffsets = 2
 const metadata = 3
 const findCoordinator = 10
 
@@ -21,10 +22,70 @@ async function request(port: number, key: number, version: number, body: Buffer)
   return answer.subarray(8)
 }
 
-/** True once a broker is listed as reachable: it has joined its controller. */
+/** True once the broker has joined its controller and leads every partition that it has: a restarted one answers before it does. */
 export async function brokerServes(port: number): Promise<boolean> {
-  const answer = await request(port, metadata, 1, int32(0))
-  return answer.readInt32BE(0) > 0
+  const { brokers, topics } = readMetadata(await request(port, metadata, 1, int32(-1)))
+  if (brokers === 0) return false
+  if (topics.length === 0) return true
+  const latest = Buffer.alloc(8, 0xff)
+  const asked = topics.map(({ name, partitions }) => Buffer.concat([string(name), int32(partitions.length), ...partitions.flatMap((index) => [int32(index), latest])]))
+  const answer = new Reader(await request(port, listOffsets, 1, Buffer.concat([int32(-1), int32(topics.length), ...asked])))
+  const errors = answer.array(() => (answer.string(), answer.array(() => (answer.skip(4), answer.int16Then(16)))))
+  return errors.flat().every((error) => error === 0)
+}
+
+function readMetadata(body: Buffer): { brokers: number; topics: readonly { name: string; partitions: readonly number[] }[] } {
+  const answer = new Reader(body)
+  const brokers = answer.array(() => (answer.skip(4), answer.string(), answer.skip(4), answer.string())).length
+  answer.skip(4)
+  const topics = answer.array(() => {
+    answer.skip(2)
+    const name = answer.string()
+    answer.skip(1)
+    const partitions = answer.array(() => {
+      answer.skip(2)
+      const index = answer.int32()
+      answer.skip(4)
+      answer.array(() => answer.int32())
+      answer.array(() => answer.int32())
+      return index
+    })
+    return { name, partitions }
+  })
+  return { brokers, topics }
+}
+
+/** Reads the protocol's fields one after the other. */
+class Reader {
+  private at = 0
+
+  constructor(private readonly bytes: Buffer) {}
+
+  skip(count: number): void {
+    this.at += count
+  }
+
+  int32(): number {
+    this.at += 4
+    return this.bytes.readInt32BE(this.at - 4)
+  }
+
+  /** A 16-bit field, and past what follows it. */
+  int16Then(skip: number): number {
+    this.at += 2 + skip
+    return this.bytes.readInt16BE(this.at - 2 - skip)
+  }
+
+  /** Null reads as empty. */
+  string(): string {
+    const length = Math.max(0, this.int16Then(0))
+    this.at += length
+    return this.bytes.toString('utf8', this.at - length, this.at)
+  }
+
+  array<Item>(item: () => Item): readonly Item[] {
+    return Array.from({ length: Math.max(0, this.int32()) }, item)
+  }
 }
 
 /** The API keys that the broker speaks, each with its highest version. */

@@ -31,13 +31,13 @@ export const redis: Launcher = {
     return (await installed('redis-server', ['--version'], new RegExp(`v=${version}`))) ?? findCached('redis', version)
   },
   provision: (version, report) =>
-    aptUnpack({ name: 'redis', version, packages: ['redis-server'], proof: /^usr\/bin\/redis-/, otherwise: 'install Redis 7 so that redis-server is on PATH' }, report),
+    aptUnpack({ name: 'redis', version, packages: ['redis-server'], proof: /^usr\/bin\/redis-server$/, otherwise: 'install Redis 7 so that redis-server is on PATH' }, report),
   async plan(home, { data, ports: [port] }) {
     const unpacked = !home.endsWith('redis-server')
     const args = ['--bind', '127.0.0.1', '--port', String(port), '--dir', data, '--requirepass', password]
     return {
       url: url(port!),
-      command: unpacked ? join(home, 'usr/bin/redis-check-rdb') : home,
+      command: unpacked ? join(home, 'usr/bin/redis-server') : home,
       args: [...args, '--appendonly', 'yes', '--appendfsync', 'always', '--save', ''],
       ...(unpacked && { env: { LD_LIBRARY_PATH: await libraryPath(home) } }),
       ready: () => ready(port!),
