@@ -11,6 +11,8 @@ import { run } from './provision/command.js'
 /** An engine that `up` left running. */
 export interface Background {
   readonly engine: EngineName
+  /** As it was asked for; {@link version} is what it is. */
+  readonly asked: string
   readonly version: string
   readonly url: string
   /** Absent in a container. */
@@ -30,11 +32,12 @@ export async function listBackground(): Promise<readonly Background[]> {
 /** Starts the engine for whoever comes next, unless it runs in that version already. */
 export async function bringUp(engine: EngineName, version: string, report: Report): Promise<Background> {
   const before = await listBackground()
-  const same = before.find((each) => each.engine === engine && each.version === version)
+  const same = before.find((each) => each.engine === engine && each.asked === version)
   if (same !== undefined) return same
   const running = await startEngine(engine, { version, report, ownership: 'background', named: false })
   const entry: Background = {
     engine,
+    asked: version,
     version: running.version,
     url: running.url,
     ...(running.pid !== undefined && { pid: running.pid }),

@@ -1,4 +1,5 @@
 import { elasticmq } from './engines/elasticmq.js'
+import { emqx } from './engines/emqx.js'
 import { hivemq } from './engines/hivemq.js'
 import { kafka } from './engines/kafka.js'
 import { minio } from './engines/minio.js'
@@ -11,7 +12,7 @@ import { versitygw } from './engines/versitygw.js'
 import type { EngineName, Launcher } from './launcher.js'
 
 /** Every launcher, cheapest to provision first. */
-export const launchers: readonly Launcher[] = [mosquitto, postgres, redis, kafka, ministack, elasticmq, hivemq, toxiproxy, versitygw, minio]
+export const launchers: readonly Launcher[] = [mosquitto, postgres, redis, kafka, ministack, elasticmq, hivemq, toxiproxy, versitygw, minio, emqx]
 
 export function launcherOf(name: EngineName): Launcher {
   const launcher = launchers.find((candidate) => candidate.name === name)

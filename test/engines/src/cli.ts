@@ -55,7 +55,7 @@ async function up(wanted: readonly Wanted[]): Promise<boolean> {
 
 async function down(wanted: readonly Wanted[]): Promise<void> {
   for (const entry of await listBackground()) {
-    const asked = wanted.length === 0 || wanted.some(({ launcher, version = entry.version }) => launcher.name === entry.engine && version === entry.version)
+    const asked = wanted.length === 0 || wanted.some(({ launcher, version = entry.asked }) => launcher.name === entry.engine && version === entry.asked)
     if (!asked) continue
     await takeDown(entry)
     report(`${launcherOf(entry.engine).title} ${entry.version}: down`)
@@ -82,7 +82,7 @@ async function provision(wanted: readonly Wanted[]): Promise<boolean> {
     for (const each of version === undefined ? launcher.versions : [version]) {
       const before = Date.now()
       const reason = await whyMissing(launcher.name, { version: each, report, named: false })
-      complete &&= reason === undefined
+      complete &&= reason === undefined || launcher.elsewhere !== undefined
       report(reason === undefined ? `${launcher.title} ${each}: here (${Math.round((Date.now() - before) / 100) / 10} s)` : `missing: ${reason}`)
     }
   }

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { launcherOf } from './catalog.js'
-import { EngineMissing, type EngineName, type Launcher, type Place, type Report, type RunningEngine } from './launcher.js'
+import { EngineMissing, type EngineName, type Launcher, type Place, type Plan, type Report, type RunningEngine } from './launcher.js'
 import { EngineProcess } from './process/engine-process.js'
 import { freePorts } from './process/ports.js'
 import { makeRunFolder, sweep, type Ownership } from './process/run-folder.js'
@@ -54,7 +54,7 @@ export async function whyMissing(name: EngineName, options: Pick<LaunchOptions, 
     await launcher.provision(version, report)
     return undefined
   } catch (error) {
-    if (process.env['CI'] === 'true') throw error
+    if (process.env['CI'] === 'true' && launcher.elsewhere === undefined) throw error
     return `${launcher.title} ${version}: ${error instanceof Error ? error.message : String(error)}`
   }
 }
@@ -87,7 +87,7 @@ async function startOwn(launcher: Launcher, home: string, version: string, owner
     const running = new EngineProcess(`${launcher.title} ${version}`, plan, place, ownership)
     try {
       await running.start()
-      return handle(launcher, place, plan.url, running)
+      return handle(launcher, place, plan, running)
     } catch (error) {
       await rm(place.folder, { recursive: true, force: true })
       if (attempt === attempts || !/address.*in use|bind/i.test(String(error))) throw error
@@ -95,11 +95,11 @@ async function startOwn(launcher: Launcher, home: string, version: string, owner
   }
 }
 
-function handle(launcher: Launcher, place: Place, url: string, running: EngineProcess): RunningEngine {
+function handle(launcher: Launcher, place: Place, { url, version = place.version }: Plan, running: EngineProcess): RunningEngine {
   return {
     engine: launcher.name,
     name: launcher.title,
-    version: place.version,
+    version,
     url,
     env: launcher.settings(url),
     get pid() {

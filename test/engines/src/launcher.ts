@@ -1,7 +1,7 @@
 import type { Engine } from '@pdvend/contract'
 
 /** The engines that this package can start. */
-export const engineNames = ['minio', 'versitygw', 'kafka', 'mosquitto', 'hivemq', 'postgres', 'toxiproxy', 'ministack', 'elasticmq', 'redis'] as const
+export const engineNames = ['minio', 'versitygw', 'kafka', 'mosquitto', 'hivemq', 'emqx', 'postgres', 'toxiproxy', 'ministack', 'elasticmq', 'redis'] as const
 export type EngineName = (typeof engineNames)[number]
 
 /** Where progress goes, a line at a time. */
@@ -37,6 +37,8 @@ export interface Place {
 /** How one engine is run as a process. */
 export interface Plan {
   readonly url: string
+  /** What it really is, where {@link Launcher.versions} names a series. */
+  readonly version?: string
   readonly command: string
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -68,12 +70,14 @@ export interface Launcher {
   readonly name: EngineName
   /** As people write it. */
   readonly title: string
-  /** What may be asked for; the first is the default. */
+  /** What may be asked for; the first is the default. An engine that comes from the system's packages names the oldest series that will do. */
   readonly versions: readonly [string, ...string[]]
   /** Names an engine that runs already, in the form of {@link RunningEngine.url}. */
   readonly variable: `PDVEND_TEST_${string}`
   readonly ports: number
   readonly container?: Container
+  /** Why no package manager has it, so that it comes as a container or named by the environment; no failure with `CI=true`. */
+  readonly elsewhere?: string
   /** The settings that an app needs for the engine at `url`. */
   settings(url: string): Readonly<Record<string, string>>
   /** The folder of what is already here, or undefined: never builds. */

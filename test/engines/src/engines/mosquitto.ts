@@ -1,9 +1,9 @@
 import { pbkdf2Sync, randomBytes } from 'node:crypto'
 import { access, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Launcher, Place } from '../launcher.js'
+import { EngineMissing, type Launcher, type Place } from '../launcher.js'
 import { exchange } from '../process/probe.js'
-import { aptUnpack, installed, libraryPath } from '../provision/apt.js'
+import { aptUnpack, isAtLeast, libraryPath, versionOf } from '../provision/apt.js'
 import { findCached } from '../provision/cache.js'
 import { mqttConnect, mqttPassword, mqttSettings, mqttUrl, mqttUser } from './mqtt.js'
 
@@ -14,13 +14,12 @@ const ready = (port: number): Promise<boolean> => exchange(port, mqttConnect, (a
 export const mosquitto: Launcher = {
   name: 'mosquitto',
   title: 'Mosquitto',
-  versions: ['2.0.11'],
+  versions: ['2.0'],
   variable: 'PDVEND_TEST_MOSQUITTO',
   ports: 2,
   settings: mqttSettings,
   async find(version) {
-    const onThisMachine = await installed('mosquitto', ['-h'], new RegExp(`version ${version}\\b`))
-    if (onThisMachine !== undefined && (await pluginPath('/')) !== undefined) return '/'
+    if (isAtLeast(await versionOf('/usr/sbin/mosquitto', '-h'), version) && (await pluginPath('/')) !== undefined) return '/'
     return findCached('mosquitto', version)
   },
   provision: (version, report) =>
@@ -30,20 +29,24 @@ export const mosquitto: Launcher = {
         version,
         packages: ['mosquitto'],
         proof: /^usr\/sbin\/mosquitto$|mosquitto_dynamic_security\.so$/,
-        otherwise: `install Mosquitto ${version} with its dynamic-security plug-in`,
+        otherwise: `install Mosquitto ${version} or later with its dynamic-security plug-in`,
       },
       report,
     ),
   async plan(home, place) {
     const [port, webSocketPort] = place.ports
     const command = join(home, 'usr/sbin/mosquitto')
+    const env = home === '/' ? {} : { LD_LIBRARY_PATH: await libraryPath(home) }
+    const actual = await versionOf(command, '-h', env)
+    if (!isAtLeast(actual, place.version)) throw new EngineMissing(`Mosquitto ${place.version} or later is needed; this machine's packages have ${actual}`)
     const security = await pluginPath(home)
     if (security === undefined) throw new Error(`${plugin} is not under ${home}`)
     return {
       url: mqttUrl(port!, webSocketPort!),
+      version: actual!,
       command,
+      env,
       args: ['-c', join(place.folder, 'mosquitto.conf')],
-      ...(home !== '/' && { env: { LD_LIBRARY_PATH: await libraryPath(home) } }),
       prepare: () => writeConfiguration(place, security),
       ready: () => ready(port!),
     }

@@ -1,8 +1,8 @@
 import { access, cp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Launcher, Place, Plan } from '../launcher.js'
+import { EngineMissing, type Launcher, type Place, type Plan } from '../launcher.js'
 import { exchange } from '../process/probe.js'
-import { aptUnpack, libraryPath } from '../provision/apt.js'
+import { aptUnpack, isAtLeast, libraryPath, versionOf } from '../provision/apt.js'
 import { findCached } from '../provision/cache.js'
 import { findTool, run } from '../provision/command.js'
 
@@ -27,9 +27,10 @@ export const postgres: Launcher = {
   },
   settings: (address) => ({ PDVEND_PUSH_JOURNAL: address, PDVEND_WAREHOUSE_URL: address }),
   async find(version) {
-    for (const bin of [`/usr/lib/postgresql/${version}/bin`, `/opt/homebrew/opt/postgresql@${version}/bin`, dirname((await findTool('initdb')) ?? '/initdb')]) {
-      const right = await run(join(bin, 'postgres'), ['--version']).then((text) => new RegExp(`\\) ${version}\\.`).test(text), () => false)
-      if (right) return bin
+    const debian = '/usr/lib/postgresql'
+    const folders = (await readdir(debian).catch(() => [])).map((series) => join(debian, series, 'bin'))
+    for (const bin of [...folders, dirname((await findTool('initdb')) ?? '/initdb')]) {
+      if (isAtLeast(await versionOf(join(bin, 'postgres'), '--version'), version)) return bin
     }
     return findCached('postgres', version)
   },
@@ -38,9 +39,9 @@ export const postgres: Launcher = {
       {
         name: 'postgres',
         version,
-        packages: [`postgresql-${version}`],
-        proof: new RegExp(`^usr/lib/postgresql/${version}/bin/(postgres|initdb)$`),
-        otherwise: `install PostgreSQL ${version}'s server`,
+        packages: ['postgresql'],
+        proof: /^usr\/lib\/postgresql\/\d+\/bin\/(postgres|initdb)$/,
+        otherwise: `install the server of PostgreSQL ${version} or later`,
       },
       report,
     ),
@@ -48,11 +49,14 @@ export const postgres: Launcher = {
     const asUser = await otherThanRoot()
     const unpacked = !home.endsWith('/bin')
     const base = unpacked && asUser !== undefined ? await copyWithinReach(home, place) : home
-    const bin = unpacked ? join(base, 'usr/lib/postgresql', place.version, 'bin') : home
+    const bin = unpacked ? await unpackedBin(base) : home
     const env = unpacked ? { LD_LIBRARY_PATH: await libraryPath(base) } : {}
+    const actual = await versionOf(join(bin, 'postgres'), '--version', env)
+    if (!isAtLeast(actual, place.version)) throw new EngineMissing(`PostgreSQL ${place.version} or later is needed; this machine's packages have ${actual}`)
     const [port] = place.ports
     return {
       url: url(port!),
+      version: actual!,
       command: join(bin, 'postgres'),
       args: ['-D', place.data, '-h', '127.0.0.1', '-p', String(port), '-k', place.folder, '-c', 'timezone=UTC'],
       env,
@@ -72,6 +76,11 @@ async function otherThanRoot(): Promise<Plan['user']> {
   const row = ['postgres', 'nobody'].map((name) => rows.find((each) => each[0] === name)).find((each) => each !== undefined)
   if (row === undefined) throw new Error('PostgreSQL refuses to run as root, and this machine has neither a user "postgres" nor "nobody"')
   return { uid: Number(row[2]), gid: Number(row[3]) }
+}
+
+async function unpackedBin(home: string): Promise<string> {
+  const series = join(home, 'usr/lib/postgresql')
+  return join(series, (await readdir(series))[0]!, 'bin')
 }
 
 /** Another user may not look into root's home folder, where the cache is. */

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import type { Launcher } from '../launcher.js'
+import { EngineMissing, type Launcher } from '../launcher.js'
 import { exchange } from '../process/probe.js'
-import { aptUnpack, installed, libraryPath } from '../provision/apt.js'
+import { aptUnpack, isAtLeast, libraryPath, versionOf } from '../provision/apt.js'
 import { findCached } from '../provision/cache.js'
+import { findTool } from '../provision/command.js'
 
 const password = 'pdvend-redis'
 const url = (port: number): string => `redis://:${password}@127.0.0.1:${port}`
@@ -15,7 +16,7 @@ const ready = async (port: number): Promise<boolean> => {
 export const redis: Launcher = {
   name: 'redis',
   title: 'Redis',
-  versions: ['7.0.15'],
+  versions: ['7.0'],
   variable: 'PDVEND_TEST_REDIS',
   ports: 1,
   container: {
@@ -28,18 +29,25 @@ export const redis: Launcher = {
   },
   settings: () => ({}),
   async find(version) {
-    return (await installed('redis-server', ['--version'], new RegExp(`v=${version}`))) ?? findCached('redis', version)
+    const command = await findTool('redis-server')
+    if (command !== undefined && isAtLeast(await versionOf(command, '--version'), version)) return command
+    return findCached('redis', version)
   },
   provision: (version, report) =>
     aptUnpack({ name: 'redis', version, packages: ['redis-server'], proof: /^usr\/bin\/redis-server$/, otherwise: 'install Redis 7 so that redis-server is on PATH' }, report),
-  async plan(home, { data, ports: [port] }) {
+  async plan(home, { version, data, ports: [port] }) {
     const unpacked = !home.endsWith('redis-server')
+    const env = unpacked ? { LD_LIBRARY_PATH: await libraryPath(home) } : {}
+    const command = unpacked ? join(home, 'usr/bin/redis-server') : home
+    const actual = await versionOf(command, '--version', env)
+    if (!isAtLeast(actual, version)) throw new EngineMissing(`Redis ${version} or later is needed; this machine's packages have ${actual}`)
     const args = ['--bind', '127.0.0.1', '--port', String(port), '--dir', data, '--requirepass', password]
     return {
       url: url(port!),
-      command: unpacked ? join(home, 'usr/bin/redis-server') : home,
+      version: actual!,
+      command,
+      env,
       args: [...args, '--appendonly', 'yes', '--appendfsync', 'always', '--save', ''],
-      ...(unpacked && { env: { LD_LIBRARY_PATH: await libraryPath(home) } }),
       ready: () => ready(port!),
     }
   },

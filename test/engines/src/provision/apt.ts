@@ -2,12 +2,12 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EngineMissing, type Report } from '../launcher.js'
 import { cached } from './cache.js'
-import { findTool, needTool, run } from './command.js'
+import { needTool, run } from './command.js'
 
 /** Programs of a Debian package. */
 export interface DebianPackage {
   readonly name: string
-  /** The upstream version, e.g. `2.0.11`. */
+  /** The oldest series that will do, e.g. `2.0`. */
   readonly version: string
   readonly packages: readonly string[]
   /** A file that proves it is there, as a pattern on the path inside the folder. */
@@ -51,10 +51,16 @@ export async function libraryPath(home: string): Promise<string> {
   return [...inner.flat(), ...folders].join(':')
 }
 
-/** A program that the machine has already, when its version begins as wanted. */
-export async function installed(program: string, versionArgs: readonly string[], wanted: RegExp): Promise<string | undefined> {
-  const path = await findTool(program)
-  if (path === undefined) return undefined
-  const text = await run('/bin/sh', ['-c', '"$0" "$@" 2>&1 || true', path, ...versionArgs])
-  return wanted.test(text) ? path : undefined
+/** The version that a program prints, wherever it prints it and whatever it exits with; undefined where it does not run. */
+export async function versionOf(program: string, flag: string, env: Readonly<Record<string, string>> = {}): Promise<string | undefined> {
+  const text = await run('/bin/sh', ['-c', '"$0" "$1" 2>&1 || true', program, flag], { env }).catch(() => '')
+  return /(?:version |v=|\) )(\d+\.\d+(?:\.\d+)?)/.exec(text)?.[1]
+}
+
+/** True when `version` is the series or a later one. */
+export function isAtLeast(version: string | undefined, series: string): boolean {
+  if (version === undefined) return false
+  const [actual, wanted] = [version, series].map((each) => each.split('.').map(Number)) as [number[], number[]]
+  for (const [index, part] of wanted.entries()) if ((actual[index] ?? 0) !== part) return (actual[index] ?? 0) > part
+  return true
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, link, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -100,13 +100,22 @@ async function buildLock(report: Report): Promise<AsyncDisposable> {
     const taken = await writeFile(path, String(process.pid), { flag: 'wx' }).then(() => true, () => false)
     if (taken) return { [Symbol.asyncDispose]: () => rm(path, { force: true }) }
     const holder = Number(await readFile(path, 'utf8').catch(() => ''))
-    if (holder > 0 && !isAlive(holder)) await rm(path, { force: true })
+    if (holder > 0 && !isAlive(holder)) await breakLock(path, holder)
     else if (waits % 40 === 0) report(`waiting for process ${holder}, which is building an engine`)
     await sleep(250)
   }
 }
 
-export async function sha256(path: string): Promise<string> {
+/** Takes a dead holder's lock away; one that another builder took meanwhile is put back. */
+async function breakLock(path: string, holder: number): Promise<void> {
+  const aside = `${path}.${process.pid}`
+  const moved = await rename(path, aside).then(() => true, () => false)
+  if (!moved) return
+  if ((await readFile(aside, 'utf8')) !== String(holder)) await link(aside, path).catch(() => {})
+  await rm(aside, { force: true })
+}
+
+async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
   return hash.digest('hex')

@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path'
 import { EngineMissing, type Report } from '../launcher.js'
 
 /** Where servers and toolchains live that a person's PATH often lacks. */
-const alsoLookIn = ['/usr/local/go/bin', '/usr/local/bin', '/opt/homebrew/bin', '/usr/sbin', '/sbin']
+const alsoLookIn = ['/usr/local/go/bin', '/usr/sbin', '/sbin']
 
 /** The full path of a program, or undefined. */
 export async function findTool(name: string): Promise<string | undefined> {
