@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 export default {
   rootDir: process.cwd(),
   testMatch: ['<rootDir>/**/*.test.ts', '<rootDir>/**/*.test.tsx'],
-  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  // A workspace inside a workspace (test/engines) runs its own.
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', '<rootDir>/engines/'],
   extensionsToTreatAsEsm: ['.ts', '.tsx'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {

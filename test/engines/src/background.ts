@@ -1,10 +1,11 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { launcherOf } from './catalog.js'
 import { startEngine } from './launch.js'
 import type { EngineName, Report } from './launcher.js'
-import { carriesMark, isAlive, signalTree } from './process/process-table.js'
+import { livesIn, isAlive, signalTree } from './process/process-table.js'
+import { runsRoot } from './process/run-folder.js'
 import { cacheRoot } from './provision/cache.js'
 import { run } from './provision/command.js'
 
@@ -21,13 +22,17 @@ export interface Background {
   readonly startedAt: string
 }
 
-const stateFile = (): string => join(cacheRoot(), 'up.json')
+/** In the run's folder, so that the record goes with the run. */
+const stateFile = 'background.json'
 
 /** What `up` started and what still runs of it. */
 export async function listBackground(): Promise<readonly Background[]> {
-  const text = await readFile(stateFile(), 'utf8').catch(() => '[]')
-  return (JSON.parse(text) as Background[]).filter(runs)
+  const folders = (await readdir(runsRoot()).catch(() => [])).map((name) => join(runsRoot(), name))
+  const entries = await Promise.all(folders.map((folder) => readFile(join(folder, stateFile), 'utf8').then(parse, () => undefined)))
+  return entries.filter((entry) => entry !== undefined && runs(entry)) as readonly Background[]
 }
+
+const parse = (text: string): Background => JSON.parse(text) as Background
 
 /** Starts the engine for whoever comes next, unless it runs in that version already. */
 export async function bringUp(engine: EngineName, version: string, report: Report): Promise<Background> {
@@ -44,7 +49,8 @@ export async function bringUp(engine: EngineName, version: string, report: Repor
     folder: running.folder,
     startedAt: new Date().toISOString(),
   }
-  await save([...(await listBackground()), entry])
+  await writeFile(join(running.folder, stateFile), JSON.stringify(entry, undefined, 2))
+  await writeExports()
   return entry
 }
 
@@ -52,15 +58,16 @@ export async function bringUp(engine: EngineName, version: string, report: Repor
 export async function takeDown(entry: Background): Promise<void> {
   if (entry.pid === undefined) {
     const container = await readFile(join(entry.folder, 'container'), 'utf8').catch(() => undefined)
-    if (container !== undefined) await run('docker', ['rm', '-f', '-v', container]).then(() => run('docker', ['volume', 'rm', '-f', container]))
+    if (container !== undefined)
+      await run('docker', ['rm', '-f', '-v', container]).then(() => run('docker', ['volume', 'rm', '-f', container]))
   } else if (runs(entry)) {
     process.kill(entry.pid, 'SIGTERM')
-    for (const deadline = Date.now() + 10_000; Date.now() < deadline && isAlive(entry.pid); ) await sleep(20)
+    for (const deadline = Date.now() + 10_000; Date.now() < deadline && isAlive(entry.pid);) await sleep(20)
     if (runs(entry)) signalTree(entry.pid, 'SIGKILL')
     while (isAlive(entry.pid)) await sleep(5)
   }
   await rm(entry.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
-  await save((await listBackground()).filter((each) => each.folder !== entry.folder))
+  await writeExports()
 }
 
 /** For a shell to read: the address that tests take, and the settings that an app takes. */
@@ -73,13 +80,13 @@ export function exportLines(entries: readonly Background[]): string {
 }
 
 function runs({ pid, folder }: Background): boolean {
-  return pid === undefined || (isAlive(pid) && carriesMark(pid, folder))
+  return pid === undefined || (isAlive(pid) && livesIn(pid, folder))
 }
 
-async function save(entries: readonly Background[]): Promise<void> {
-  await mkdir(dirname(stateFile()), { recursive: true })
-  const draft = `${stateFile()}.${process.pid}`
-  await writeFile(draft, JSON.stringify(entries, undefined, 2))
-  await rename(draft, stateFile())
-  await writeFile(join(cacheRoot(), 'up.env'), exportLines(entries))
+/** What runs now, for a shell to read at any time: `<cache>/up.env`. */
+async function writeExports(): Promise<void> {
+  await mkdir(cacheRoot(), { recursive: true })
+  const draft = join(cacheRoot(), `up.env.${process.pid}`)
+  await writeFile(draft, exportLines(await listBackground()))
+  await rename(draft, join(cacheRoot(), 'up.env'))
 }

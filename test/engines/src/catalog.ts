@@ -12,10 +12,23 @@ import { versitygw } from './engines/versitygw.js'
 import type { EngineName, Launcher } from './launcher.js'
 
 /** Every launcher, cheapest to provision first. */
-export const launchers: readonly Launcher[] = [mosquitto, postgres, redis, kafka, ministack, elasticmq, hivemq, toxiproxy, versitygw, minio, emqx]
+export const launchers: readonly Launcher[] = [
+  mosquitto,
+  postgres,
+  redis,
+  kafka,
+  ministack,
+  elasticmq,
+  hivemq,
+  toxiproxy,
+  versitygw,
+  minio,
+  emqx,
+]
 
 export function launcherOf(name: EngineName): Launcher {
   const launcher = launchers.find((candidate) => candidate.name === name)
-  if (launcher === undefined) throw new Error(`no engine is called ${JSON.stringify(name)}; there are ${launchers.map((each) => each.name).join(', ')}`)
+  if (launcher === undefined)
+    throw new Error(`no engine is called ${JSON.stringify(name)}; there are ${launchers.map((each) => each.name).join(', ')}`)
   return launcher
 }

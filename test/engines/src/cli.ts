@@ -16,7 +16,7 @@ const usage = `npm run engines -- <command> [engine[@version] ...]
 
 Engines: ${launchers.map(({ name, versions }) => `${name}@${versions.join('|')}`).join(', ')}
 "mqtt" is mosquitto, "s3" is minio. The cache is PDVEND_ENGINES_DIR, default ~/.cache/pdvend/engines.
-For a shell: eval "$(npm run --silent engines -- up kafka)"
+For a shell: eval "$(npm run --silent engines -- up kafka)"; what runs is also in <cache>/up.env.
 `
 
 const aliases: Readonly<Record<string, EngineName>> = { mqtt: 'mosquitto', s3: 'minio', sqs: 'elasticmq', postgresql: 'postgres' }
@@ -30,7 +30,8 @@ interface Wanted {
 function parse(word: string): Wanted {
   const [name = '', version] = word.split('@')
   const launcher = launcherOf(aliases[name] ?? (name as EngineName))
-  if (version !== undefined && !launcher.versions.includes(version)) throw new Error(`${launcher.title} is here in ${launcher.versions.join(', ')}, not ${version}`)
+  if (version !== undefined && !launcher.versions.includes(version))
+    throw new Error(`${launcher.title} is here in ${launcher.versions.join(', ')}, not ${version}`)
   return { launcher, version }
 }
 
@@ -55,7 +56,8 @@ async function up(wanted: readonly Wanted[]): Promise<boolean> {
 
 async function down(wanted: readonly Wanted[]): Promise<void> {
   for (const entry of await listBackground()) {
-    const asked = wanted.length === 0 || wanted.some(({ launcher, version = entry.asked }) => launcher.name === entry.engine && version === entry.asked)
+    const asked =
+      wanted.length === 0 || wanted.some(({ launcher, version = entry.asked }) => launcher.name === entry.engine && version === entry.asked)
     if (!asked) continue
     await takeDown(entry)
     report(`${launcherOf(entry.engine).title} ${entry.version}: down`)
@@ -72,7 +74,13 @@ async function status(): Promise<void> {
     uptime: `${Math.round((Date.now() - Date.parse(startedAt)) / 1_000)} s`,
   }))
   process.stdout.write(running.length === 0 ? 'nothing runs\n' : table(running))
-  const stamps = (await listCache()).map(({ name, version, how, seconds, bytes }) => ({ cached: name, version, how, took: `${seconds} s`, size: `${Math.round(bytes / 1_000_000)} MB` }))
+  const stamps = (await listCache()).map(({ name, version, how, seconds, bytes }) => ({
+    cached: name,
+    version,
+    how,
+    took: `${seconds} s`,
+    size: `${Math.round(bytes / 1_000_000)} MB`,
+  }))
   process.stdout.write(`\n${cacheRoot()}${stamps.length === 0 ? ' is empty\n' : `\n${table(stamps)}`}`)
 }
 
@@ -83,7 +91,9 @@ async function provision(wanted: readonly Wanted[]): Promise<boolean> {
       const before = Date.now()
       const reason = await whyMissing(launcher.name, { version: each, report, named: false })
       complete &&= reason === undefined || launcher.elsewhere !== undefined
-      report(reason === undefined ? `${launcher.title} ${each}: here (${Math.round((Date.now() - before) / 100) / 10} s)` : `missing: ${reason}`)
+      report(
+        reason === undefined ? `${launcher.title} ${each}: here (${Math.round((Date.now() - before) / 100) / 10} s)` : `missing: ${reason}`,
+      )
     }
   }
   return complete
@@ -94,7 +104,15 @@ function table(rows: readonly Readonly<Record<string, string | number>>[]): stri
   const names = Object.keys(rows[0]!)
   const cells = [names, ...rows.map((row) => names.map((name) => String(row[name])))]
   const widths = names.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)))
-  return cells.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd()}\n`).join('')
+  return cells
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column]!))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('')
 }
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { help: { type: 'boolean', short: 'h' } } })
@@ -102,10 +120,12 @@ const [command, ...words] = positionals
 try {
   const wanted = words.map(parse)
   if (values.help === true || command === undefined) process.stdout.write(usage)
-  else if (command === 'up') process.exitCode = (await up(wanted.length > 0 ? wanted : ['minio', 'kafka', 'mosquitto', 'postgres'].map(parse))) ? 0 : 1
+  else if (command === 'up')
+    process.exitCode = (await up(wanted.length > 0 ? wanted : ['minio', 'kafka', 'mosquitto', 'postgres'].map(parse))) ? 0 : 1
   else if (command === 'down') await down(wanted)
   else if (command === 'status') await status()
-  else if (command === 'provision') process.exitCode = (await provision(wanted.length > 0 ? wanted : launchers.map(({ name }) => parse(name)))) ? 0 : 1
+  else if (command === 'provision')
+    process.exitCode = (await provision(wanted.length > 0 ? wanted : launchers.map(({ name }) => parse(name)))) ? 0 : 1
   else throw new Error(`no command is called ${JSON.stringify(command)}\n\n${usage}`)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)

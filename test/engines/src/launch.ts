@@ -29,7 +29,8 @@ const attempts = 3
 export async function startEngine(name: EngineName, options: LaunchOptions = {}): Promise<RunningEngine> {
   const launcher = launcherOf(name)
   const { version = launcher.versions[0], report = toStandardError, ownership = 'mine', named = true } = options
-  if (!launcher.versions.includes(version)) throw new EngineMissing(`${launcher.title} ${version} is not one of ${launcher.versions.join(', ')}`)
+  if (!launcher.versions.includes(version))
+    throw new EngineMissing(`${launcher.title} ${version} is not one of ${launcher.versions.join(', ')}`)
   const url = process.env[launcher.variable]
   if (named && url) return namedEngine(launcher, url)
   await sweep()
@@ -44,7 +45,10 @@ export async function startEngine(name: EngineName, options: LaunchOptions = {})
  * Why this machine cannot have the engine, or undefined once it is provisioned. For a test file's first line, since it may take
  * minutes. With `CI=true` a missing engine is no reason to skip: it throws.
  */
-export async function whyMissing(name: EngineName, options: Pick<LaunchOptions, 'version' | 'report' | 'named'> = {}): Promise<string | undefined> {
+export async function whyMissing(
+  name: EngineName,
+  options: Pick<LaunchOptions, 'version' | 'report' | 'named'> = {},
+): Promise<string | undefined> {
   const launcher = launcherOf(name)
   const { version = launcher.versions[0], report = toStandardError, named = true } = options
   if (named && process.env[launcher.variable]) return undefined
@@ -121,7 +125,7 @@ function handle(launcher: Launcher, place: Place, { url, version = place.version
       await mkdir(place.data)
       await running.start()
     },
-    pause: async () => running.pause(),
+    pause: () => running.pause(),
     async stop() {
       await running.kill()
       await rm(place.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })

@@ -1,7 +1,19 @@
 import type { Engine } from '@pdvend/contract'
 
 /** The engines that this package can start. */
-export const engineNames = ['minio', 'versitygw', 'kafka', 'mosquitto', 'hivemq', 'emqx', 'postgres', 'toxiproxy', 'ministack', 'elasticmq', 'redis'] as const
+export const engineNames = [
+  'minio',
+  'versitygw',
+  'kafka',
+  'mosquitto',
+  'hivemq',
+  'emqx',
+  'postgres',
+  'toxiproxy',
+  'ministack',
+  'elasticmq',
+  'redis',
+] as const
 export type EngineName = (typeof engineNames)[number]
 
 /** Where progress goes, a line at a time. */

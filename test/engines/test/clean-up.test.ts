@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, test } from '@jest/globals'
 import { whyMissing } from '../src/index.js'
-import { isAlive, markVariable, processTree } from '../src/process/process-table.js'
+import { isAlive, processTree } from '../src/process/process-table.js'
 import { runsRoot, sweep } from '../src/process/run-folder.js'
 
 const index = new URL('../dist/index.js', import.meta.url).href
@@ -35,13 +35,17 @@ for (const name of ['postgres', 'mosquitto', 'redis'] as const) {
   const reason = await whyMissing(name, { named: false })
   describe(`an owner of ${name} that is killed -9${reason === undefined ? '' : ` (${reason})`}`, () => {
     const testHere = reason === undefined ? test : test.skip
-    testHere('leaves no process and no folder', async () => {
-      const { owner, pid, folder } = await otherOwner(name)
-      const tree = processTree(pid)
-      assert.equal(isAlive(pid), true)
-      owner.kill('SIGKILL')
-      await gone(() => tree.every((each) => !isAlive(each)) && !existsSync(folder) && !existsSync(`${folder}.dead`))
-    }, 60_000)
+    testHere(
+      'leaves no process and no folder',
+      async () => {
+        const { owner, pid, folder } = await otherOwner(name)
+        const tree = processTree(pid)
+        assert.equal(isAlive(pid), true)
+        owner.kill('SIGKILL')
+        await gone(() => tree.every((each) => !isAlive(each)) && !existsSync(folder) && !existsSync(`${folder}.dead`))
+      },
+      60_000,
+    )
   })
 }
 
@@ -49,7 +53,7 @@ describe('sweep', () => {
   const makeRun = async (owner: string): Promise<{ folder: string; engine: ChildProcess }> => {
     await mkdir(runsRoot(), { recursive: true })
     const folder = await mkdtemp(join(runsRoot(), 'swept-'))
-    const engine = spawn('sleep', ['600'], { env: { ...process.env, [markVariable]: folder }, stdio: 'ignore' })
+    const engine = spawn('sleep', ['600'], { cwd: folder, stdio: 'ignore' })
     await writeFile(join(folder, 'owner'), owner)
     await writeFile(join(folder, 'pid'), String(engine.pid))
     return { folder, engine }

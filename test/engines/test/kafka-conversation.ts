@@ -2,7 +2,13 @@ import { Kafka, logLevel } from 'kafkajs'
 import type { RunningEngine } from '../src/index.js'
 
 const client = (engine: RunningEngine): Kafka =>
-  new Kafka({ clientId: 'engines-test', brokers: [engine.url], logLevel: logLevel.NOTHING, connectionTimeout: 20_000, requestTimeout: 20_000 })
+  new Kafka({
+    clientId: 'engines-test',
+    brokers: [engine.url],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 20_000,
+    requestTimeout: 20_000,
+  })
 
 /** Makes a topic and writes one record to it. */
 export async function putRecord(engine: RunningEngine, name: string): Promise<void> {

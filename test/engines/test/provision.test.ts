@@ -69,9 +69,9 @@ describe('the cache', () => {
 
   test('takes the lock of a builder that died', async () => {
     await mkdir(cacheRoot(), { recursive: true })
-    await writeFile(join(cacheRoot(), 'build.lock'), '999999999')
+    await writeFile(join(cacheRoot(), 'thing-1.0.lock'), '999999999')
     assert.equal(existsSync(await cached(entry, silent, make)), true)
-    assert.equal(existsSync(join(cacheRoot(), 'build.lock')), false)
+    assert.equal(existsSync(join(cacheRoot(), 'thing-1.0.lock')), false)
   })
 })
 
@@ -82,7 +82,10 @@ describe('a machine without the toolchain', () => {
 
   test('is told what is missing and what it is for', async () => {
     delete process.env['CI']
-    assert.match((await whyMissing('elasticmq', { named: false, report: silent }))!, /^ElasticMQ 1\.7\.1: (java|mvn) is not on this machine; .*/)
+    assert.match(
+      (await whyMissing('elasticmq', { named: false, report: silent }))!,
+      /^ElasticMQ 1\.7\.1: (java|mvn) is not on this machine; .*/,
+    )
   })
 
   test('fails with CI=true', async () => {
@@ -101,5 +104,8 @@ test('an engine that the environment names is used as it is, and nobody may brea
 })
 
 test('a version that nobody tested is refused by name', async () => {
-  await assert.rejects(startEngine('kafka', { version: '2.8.0', named: false }), /Apache Kafka 2\.8\.0 is not one of 4\.4\.0, 4\.2\.2, 3\.9\.2/)
+  await assert.rejects(
+    startEngine('kafka', { version: '2.8.0', named: false }),
+    /Apache Kafka 2\.8\.0 is not one of 4\.4\.0, 4\.2\.2, 3\.9\.2/,
+  )
 })

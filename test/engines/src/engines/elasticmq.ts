@@ -19,14 +19,23 @@ export const elasticmq: Launcher = {
     AWS_SECRET_ACCESS_KEY: 'test',
   }),
   find: (version) => findCached('elasticmq', version),
-  provision: (version, report) => mavenJars({ name: 'elasticmq', version, artifacts: [`org.elasticmq:elasticmq-server_2.13:${version}`] }, report),
+  provision: (version, report) =>
+    mavenJars({ name: 'elasticmq', version, artifacts: [`org.elasticmq:elasticmq-server_2.13:${version}`] }, report),
   async plan(home, place) {
     const { java } = await needJava('ElasticMQ')
     const file = join(place.folder, 'elasticmq.conf')
     return {
       url: `http://127.0.0.1:${place.ports[0]}`,
       command: java,
-      args: ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', `-Dconfig.file=${file}`, '-cp', await classPath(home), 'org.elasticmq.server.Main'],
+      args: [
+        '-Xmx256m',
+        '-XX:TieredStopAtLevel=1',
+        '-XX:+UseSerialGC',
+        `-Dconfig.file=${file}`,
+        '-cp',
+        await classPath(home),
+        'org.elasticmq.server.Main',
+      ],
       prepare: () => writeConfiguration(file, place),
       ready: () => httpOk(`http://127.0.0.1:${place.ports[0]}/health`),
     }

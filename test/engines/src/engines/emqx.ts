@@ -2,7 +2,8 @@ import { EngineMissing, type Launcher } from '../launcher.js'
 import { exchange, httpOk } from '../process/probe.js'
 import { mqttConnect, mqttPassword, mqttSettings, mqttUrl, mqttUser } from './mqtt.js'
 
-const elsewhere = 'EMQX is in none of the package registries: run it by Docker, or name one that runs by PDVEND_TEST_EMQX=mqtt://user:password@host:port'
+const elsewhere =
+  'EMQX is in none of the package registries: run it by Docker, or name one that runs by PDVEND_TEST_EMQX=mqtt://user:password@host:port'
 
 /** MQTT 5; 5.8 is the last series under Apache-2.0. By Docker alone; ports: MQTT, MQTT over WebSocket, HTTP API. */
 export const emqx: Launcher = {
@@ -41,7 +42,11 @@ export const emqx: Launcher = {
 async function addUser(port: number): Promise<boolean> {
   const api = `http://127.0.0.1:${port}/api/v5`
   const json = { 'content-type': 'application/json' }
-  const login = await fetch(`${api}/login`, { method: 'POST', headers: json, body: JSON.stringify({ username: 'admin', password: mqttPassword }) })
+  const login = await fetch(`${api}/login`, {
+    method: 'POST',
+    headers: json,
+    body: JSON.stringify({ username: 'admin', password: mqttPassword }),
+  })
   const { token } = (await login.json()) as { token: string }
   const user = { user_id: mqttUser, password: mqttPassword, is_superuser: true }
   const added = await fetch(`${api}/authentication/password_based%3Abuilt_in_database/users`, {

@@ -28,11 +28,25 @@ export const hivemq: Launcher = {
   },
   async plan(home, place) {
     const { java } = await needJava('HiveMQ CE')
-    const flags = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '--add-opens=java.base/java.nio=ALL-UNNAMED', '--add-opens=java.base/sun.nio.ch=ALL-UNNAMED']
+    const flags = [
+      '-Xmx512m',
+      '-XX:+UseSerialGC',
+      '-XX:TieredStopAtLevel=1',
+      '--add-opens=java.base/java.nio=ALL-UNNAMED',
+      '--add-opens=java.base/sun.nio.ch=ALL-UNNAMED',
+    ]
     return {
       url: mqttUrl(place.ports[0]!, place.ports[1]!),
       command: java,
-      args: [...flags, '-cp', `${join(home, 'classes')}:${await classPath(home)}`, 'Broker', join(place.folder, 'conf'), place.data, join(place.folder, 'extensions')],
+      args: [
+        ...flags,
+        '-cp',
+        `${join(home, 'classes')}:${await classPath(home)}`,
+        'Broker',
+        join(place.folder, 'conf'),
+        place.data,
+        join(place.folder, 'extensions'),
+      ],
       env: { PDVEND_MQTT_USERNAME: mqttUser, PDVEND_MQTT_PASSWORD: mqttPassword },
       prepare: () => writeConfiguration(place),
       ready: () => exchange(place.ports[0]!, mqttConnect, (answer) => answer.length >= 4).then((answer) => answer[0] === 0x20),

@@ -28,7 +28,9 @@ export async function brokerServes(port: number): Promise<boolean> {
   if (brokers === 0) return false
   if (topics.length === 0) return true
   const latest = Buffer.alloc(8, 0xff)
-  const asked = topics.map(({ name, partitions }) => Buffer.concat([string(name), int32(partitions.length), ...partitions.flatMap((index) => [int32(index), latest])]))
+  const asked = topics.map(({ name, partitions }) =>
+    Buffer.concat([string(name), int32(partitions.length), ...partitions.flatMap((index) => [int32(index), latest])]),
+  )
   const answer = new Reader(await request(port, listOffsets, 1, Buffer.concat([int32(-1), int32(topics.length), ...asked])))
   const errors = answer.array(() => (answer.string(), answer.array(() => (answer.skip(4), answer.int16Then(16)))))
   return errors.flat().every((error) => error === 0)

@@ -23,7 +23,13 @@ export const kafka: Launcher = {
   container: {
     image: (version) => `apache/kafka:${version}`,
     data: '/var/lib/kafka/data',
-    env: (place) => Object.fromEntries(Object.entries(properties({ ...place, data: '/var/lib/kafka/data' }, '0.0.0.0')).map(([key, value]) => [`KAFKA_${key.toUpperCase().replaceAll('.', '_')}`, value])),
+    env: (place) =>
+      Object.fromEntries(
+        Object.entries(properties({ ...place, data: '/var/lib/kafka/data' }, '0.0.0.0')).map(([key, value]) => [
+          `KAFKA_${key.toUpperCase().replaceAll('.', '_')}`,
+          value,
+        ]),
+      ),
     url: ({ ports }) => `127.0.0.1:${ports[0]}`,
     ready: ({ ports }) => brokerServes(ports[0]!),
   },
@@ -103,7 +109,11 @@ async function writeProperties(file: string, place: Place): Promise<void> {
 
 /** One node that needs no second, starts groups at once, and lets share groups have locks short enough for tests. */
 function properties({ version, data, ports: [port, controller] }: Place, bind: string): Readonly<Record<string, string>> {
-  const single = (topic: string): Record<string, string> => ({ [`${topic}.replication.factor`]: '1', [`${topic}.min.isr`]: '1', [`${topic}.num.partitions`]: '1' })
+  const single = (topic: string): Record<string, string> => ({
+    [`${topic}.replication.factor`]: '1',
+    [`${topic}.min.isr`]: '1',
+    [`${topic}.num.partitions`]: '1',
+  })
   return {
     'process.roles': 'broker,controller',
     'node.id': '1',

@@ -1,16 +1,15 @@
 import { join } from 'node:path'
 import type { Launcher } from '../launcher.js'
-import { httpOk } from '../process/probe.js'
 import { findCached } from '../provision/cache.js'
 import { goInstall } from '../provision/go-install.js'
-import { s3Settings, s3Url } from './s3.js'
+import { s3Serves, s3Settings, s3Url } from './s3.js'
 
 /** The community edition's last commit; upstream was archived in April 2026. */
 const moduleVersions: Readonly<Record<string, string>> = { '2026-02-12': 'v0.0.0-20260212201848-7aac2a2c5b7c' }
 
 const accessKey = 'pdvend-minio'
 const secretKey = 'pdvend-minio-secret'
-const ready = (port: number): Promise<boolean> => httpOk(`http://127.0.0.1:${port}/minio/health/ready`)
+const ready = (port: number): Promise<boolean> => s3Serves(s3Url(port, accessKey, secretKey))
 const environment = { MINIO_ROOT_USER: accessKey, MINIO_ROOT_PASSWORD: secretKey, MINIO_UPDATE: 'off', MINIO_CALLHOME_ENABLE: 'off' }
 
 /** S3, the on-prem profile's first store. */

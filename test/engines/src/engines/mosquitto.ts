@@ -8,7 +8,8 @@ import { findCached } from '../provision/cache.js'
 import { mqttConnect, mqttPassword, mqttSettings, mqttUrl, mqttUser } from './mqtt.js'
 
 const plugin = 'mosquitto_dynamic_security.so'
-const ready = (port: number): Promise<boolean> => exchange(port, mqttConnect, (answer) => answer.length >= 4).then((answer) => answer[0] === 0x20)
+const ready = (port: number): Promise<boolean> =>
+  exchange(port, mqttConnect, (answer) => answer.length >= 4).then((answer) => answer[0] === 0x20)
 
 /** MQTT 5, the on-prem profile's broker here. Access rules by the dynamic-security plug-in; ports: MQTT, MQTT over WebSocket. */
 export const mosquitto: Launcher = {
@@ -38,7 +39,8 @@ export const mosquitto: Launcher = {
     const command = join(home, 'usr/sbin/mosquitto')
     const env = home === '/' ? {} : { LD_LIBRARY_PATH: await libraryPath(home) }
     const actual = await versionOf(command, '-h', env)
-    if (!isAtLeast(actual, place.version)) throw new EngineMissing(`Mosquitto ${place.version} or later is needed; this machine's packages have ${actual}`)
+    if (!isAtLeast(actual, place.version))
+      throw new EngineMissing(`Mosquitto ${place.version} or later is needed; this machine's packages have ${actual}`)
     const security = await pluginPath(home)
     if (security === undefined) throw new Error(`${plugin} is not under ${home}`)
     return {
@@ -58,7 +60,13 @@ async function pluginPath(home: string): Promise<string | undefined> {
   const folders = (await readdir(libraries).catch(() => [])).filter((name) => name.includes('-linux-')).map((name) => join(libraries, name))
   for (const folder of [...folders, libraries]) {
     const path = join(folder, plugin)
-    if (await access(path).then(() => true, () => false)) return path
+    if (
+      await access(path).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path
   }
   return undefined
 }
@@ -94,7 +102,9 @@ function firstRules(): unknown {
   const iterations = 101
   const password = pbkdf2Sync(mqttPassword, salt, iterations, 64, 'sha512').toString('base64')
   const kinds = ['publishClientSend', 'publishClientReceive', 'subscribePattern', 'unsubscribePattern']
-  const acls = ['#', '$CONTROL/dynamic-security/#'].flatMap((topic) => kinds.map((acltype) => ({ acltype, topic, priority: 0, allow: true })))
+  const acls = ['#', '$CONTROL/dynamic-security/#'].flatMap((topic) =>
+    kinds.map((acltype) => ({ acltype, topic, priority: 0, allow: true })),
+  )
   return {
     defaultACLAccess: { publishClientSend: false, publishClientReceive: true, subscribe: false, unsubscribe: true },
     clients: [{ username: mqttUser, password, salt: salt.toString('base64'), iterations, roles: [{ rolename: 'app' }] }],

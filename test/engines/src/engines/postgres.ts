@@ -52,7 +52,8 @@ export const postgres: Launcher = {
     const bin = unpacked ? await unpackedBin(base) : home
     const env = unpacked ? { LD_LIBRARY_PATH: await libraryPath(base) } : {}
     const actual = await versionOf(join(bin, 'postgres'), '--version', env)
-    if (!isAtLeast(actual, place.version)) throw new EngineMissing(`PostgreSQL ${place.version} or later is needed; this machine's packages have ${actual}`)
+    if (!isAtLeast(actual, place.version))
+      throw new EngineMissing(`PostgreSQL ${place.version} or later is needed; this machine's packages have ${actual}`)
     const [port] = place.ports
     return {
       url: url(port!),
@@ -94,14 +95,36 @@ async function copyWithinReach(home: string, place: Place): Promise<string> {
   return home
 }
 
-async function initialise(bin: string, { data, folder }: Place, env: Readonly<Record<string, string>>, asUser: Plan['user']): Promise<void> {
+async function initialise(
+  bin: string,
+  { data, folder }: Place,
+  env: Readonly<Record<string, string>>,
+  asUser: Plan['user'],
+): Promise<void> {
   // A killed server leaves its lock; the pid in it may be another process's by now.
   await rm(join(data, 'postmaster.pid'), { force: true })
-  if (await access(join(data, 'PG_VERSION')).then(() => true, () => false)) return
+  if (
+    await access(join(data, 'PG_VERSION')).then(
+      () => true,
+      () => false,
+    )
+  )
+    return
   if ((await readdir(data)).length > 0) throw new Error(`${data} holds something that is not a PostgreSQL database`)
   const passwordFile = join(folder, 'password')
   await writeFile(passwordFile, password)
-  const args = ['-D', data, '-U', user, '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions']
+  const args = [
+    '-D',
+    data,
+    '-U',
+    user,
+    '--auth=scram-sha-256',
+    `--pwfile=${passwordFile}`,
+    '--encoding=UTF8',
+    '--locale=C',
+    '--no-sync',
+    '--no-instructions',
+  ]
   await run(join(bin, 'initdb'), args, { cwd: folder, env, ...(asUser !== undefined && { user: asUser }) })
 }
 

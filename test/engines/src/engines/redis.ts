@@ -34,7 +34,16 @@ export const redis: Launcher = {
     return findCached('redis', version)
   },
   provision: (version, report) =>
-    aptUnpack({ name: 'redis', version, packages: ['redis-server'], proof: /^usr\/bin\/redis-server$/, otherwise: 'install Redis 7 so that redis-server is on PATH' }, report),
+    aptUnpack(
+      {
+        name: 'redis',
+        version,
+        packages: ['redis-server'],
+        proof: /^usr\/bin\/redis-server$/,
+        otherwise: 'install Redis 7 so that redis-server is on PATH',
+      },
+      report,
+    ),
   async plan(home, { version, data, ports: [port] }) {
     const unpacked = !home.endsWith('redis-server')
     const env = unpacked ? { LD_LIBRARY_PATH: await libraryPath(home) } : {}

@@ -16,7 +16,17 @@ export const toxiproxy: Launcher = {
   settings: () => ({}),
   find: (version) => findCached('toxiproxy', version),
   provision: (version, report) =>
-    goInstall({ name: 'toxiproxy', version, module: 'github.com/Shopify/toxiproxy/v2', moduleVersion: `v${version}`, folder: 'cmd/server', go: '1.23' }, report),
+    goInstall(
+      {
+        name: 'toxiproxy',
+        version,
+        module: 'github.com/Shopify/toxiproxy/v2',
+        moduleVersion: `v${version}`,
+        folder: 'cmd/server',
+        go: '1.23',
+      },
+      report,
+    ),
   async plan(home, { ports: [port] }) {
     return {
       url: `http://127.0.0.1:${port}`,

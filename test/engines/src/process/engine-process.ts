@@ -4,7 +4,7 @@ import { chown, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Place, Plan } from '../launcher.js'
-import { isAlive, markVariable, processTree, signalTree } from './process-table.js'
+import { isAlive, isFrozen, processTree, signalTree } from './process-table.js'
 import type { Ownership } from './run-folder.js'
 
 const readyWithinMs = 90_000
@@ -37,7 +37,7 @@ export class EngineProcess {
     await plan.prepare?.()
     const log = await open(join(place.folder, 'log'), 'a')
     try {
-      const env = { ...process.env, ...plan.env, [markVariable]: place.folder }
+      const env = { ...process.env, ...plan.env }
       // The shell writes its pid, which the engine keeps, and gives way only when that worked: see the reaper.
       const args = ['-c', 'echo $$ > "$0/pid" && exec "$@"', place.folder, plan.command, ...plan.args]
       this.child = spawn('/bin/sh', args, { cwd: place.folder, env, ...plan.user, detached: true, stdio: ['ignore', log.fd, log.fd] })
@@ -72,9 +72,10 @@ export class EngineProcess {
   }
 
   /** Freezes it with all that it started; the returned function lets it go on. */
-  pause(): () => Promise<void> {
+  async pause(): Promise<() => Promise<void>> {
     const pid = this.child!.pid!
     signalTree(pid, 'SIGSTOP')
+    while (!this.ended && !isFrozen(pid)) await sleep(1)
     return async () => {
       if (!this.ended && this.child?.pid === pid) signalTree(pid, 'SIGCONT')
     }
@@ -91,7 +92,9 @@ export class EngineProcess {
       if (this.ended || Date.now() > deadline) break
       await sleep(25)
     }
-    const how = this.ended ? `ended with ${this.child?.signalCode ?? this.child?.exitCode}` : `did not serve within ${readyWithinMs / 1_000} s`
+    const how = this.ended
+      ? `ended with ${this.child?.signalCode ?? this.child?.exitCode}`
+      : `did not serve within ${readyWithinMs / 1_000} s`
     await this.kill()
     const lines = (await this.log()).trim().split('\n').slice(-15).join('\n')
     throw new Error(`${this.title} ${how}; it wrote:\n${lines}`)

@@ -9,7 +9,12 @@ export async function httpOk(url: string): Promise<boolean> {
 }
 
 /** One TCP exchange: sends `request`, returns the first bytes of the answer; throws when none comes within a second. */
-export async function exchange(port: number, request: Uint8Array, enough: (answer: Buffer) => boolean = () => true, host = '127.0.0.1'): Promise<Buffer> {
+export async function exchange(
+  port: number,
+  request: Uint8Array,
+  enough: (answer: Buffer) => boolean = () => true,
+  host = '127.0.0.1',
+): Promise<Buffer> {
   const socket: Socket = connect({ port, host, timeout: 1_000 })
   try {
     socket.on('timeout', () => socket.destroy(new Error('no answer within a second')))

@@ -1,8 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, readdirSync } from 'node:fs'
-
-/** The variable that marks our engines' processes; its value is the run's folder. */
-export const markVariable = 'PDVEND_ENGINE_RUN'
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 
 /** True while the process exists, in whatever state but zombie. */
 export function isAlive(pid: number): boolean {
@@ -20,15 +17,25 @@ export function startOf(pid: number): string | undefined {
   return ps(['-o', 'lstart=', '-p', String(pid)]).trim() || undefined
 }
 
-/** True when the process was started as the engine of this run: pids are used again, the mark is not. */
-export function carriesMark(pid: number, folder: string): boolean {
-  const mark = `${markVariable}=${folder}`
+/**
+ * True when the process is the engine of this run: pids are used again. Engines start in the run's folder, and those that change
+ * theirs go to its data; their environment is no proof, for some write their title over it.
+ */
+export function livesIn(pid: number, folder: string): boolean {
   try {
-    if (process.platform === 'linux') return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(mark)
+    const cwd = process.platform === 'linux' ? readlinkSync(`/proc/${pid}/cwd`) : cwdByLsof(pid)
+    return cwd === folder || cwd.startsWith(`${folder}/`)
   } catch {
     return false
   }
-  return ps(['-Eww', '-o', 'command=', '-p', String(pid)]).includes(mark)
+}
+
+function cwdByLsof(pid: number): string {
+  const text = execFileSync('lsof', ['-a', '-d', 'cwd', '-Fn', '-p', String(pid)], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  return /^n(.*)$/m.exec(text)?.[1] ?? ''
 }
 
 /** The process and all that it started, parents first. */
@@ -51,9 +58,23 @@ export function signalTree(root: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** True once no thread of the tree runs: a stop signal takes a moment to reach them all. Elsewhere than on Linux it is taken as read. */
+export function isFrozen(root: number): boolean {
+  if (process.platform !== 'linux') return true
+  return processTree(root).every((pid) => {
+    try {
+      return readdirSync(`/proc/${pid}/task`).every((task) => ['T', 'Z', undefined].includes(stat(`${pid}/task/${task}`)?.state))
+    } catch {
+      return true
+    }
+  })
+}
+
 function parents(): readonly (readonly [pid: number, parent: number])[] {
   if (process.platform === 'linux') {
-    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)
+    const pids = readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
     return pids.flatMap((pid) => {
       const parent = stat(pid)?.parent
       return parent === undefined ? [] : [[pid, parent] as const]
@@ -64,7 +85,7 @@ function parents(): readonly (readonly [pid: number, parent: number])[] {
 }
 
 /** From /proc, since small images lack `ps`. The command's name may hold spaces and brackets, so fields count from its end. */
-function stat(pid: number): { state: string; parent: number; start: string } | undefined {
+function stat(pid: number | string): { state: string; parent: number; start: string } | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')

@@ -1,16 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { realpathSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { EngineName } from '../launcher.js'
-import { carriesMark, isAlive, signalTree, startOf } from './process-table.js'
+import { livesIn, isAlive, signalTree, startOf } from './process-table.js'
 
 /** `background`: an engine of `up`, which outlives the process that started it. */
 export type Ownership = 'mine' | 'background'
 
 /** All runs of this user, in the system's folder for temporary files. */
 export function runsRoot(): string {
-  return join(tmpdir(), `pdvend-engines-${userInfo().uid}`)
+  return join(realpathSync(tmpdir()), `pdvend-engines-${userInfo().uid}`)
 }
 
 /** A new folder for one run. What is `mine` goes when this process ends, however it ends. */
@@ -29,7 +30,7 @@ export async function sweep(): Promise<void> {
     const owner = await readFile(join(folder, 'owner'), 'utf8').catch(() => undefined)
     if (owner === undefined) continue
     const pid = Number(await readFile(join(folder, 'pid'), 'utf8').catch(() => '0'))
-    const serves = pid > 0 && isAlive(pid) && carriesMark(pid, folder)
+    const serves = pid > 0 && isAlive(pid) && livesIn(pid, folder)
     if (owner === 'background' ? serves : ownerLives(owner)) continue
     if (serves) signalTree(pid, 'SIGKILL')
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })

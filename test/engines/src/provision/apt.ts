@@ -24,7 +24,8 @@ export interface DebianPackage {
 export async function aptUnpack(wanted: DebianPackage, report: Report): Promise<string> {
   const apt = await needTool('apt-get', wanted.otherwise)
   const dpkg = await needTool('dpkg-deb', wanted.otherwise)
-  const resolve = (): Promise<string> => run(apt, ['install', '--print-uris', '--yes', '--quiet=2', '--no-install-recommends', '--reinstall', ...wanted.packages])
+  const resolve = (): Promise<string> =>
+    run(apt, ['install', '--print-uris', '--yes', '--quiet=2', '--no-install-recommends', '--reinstall', ...wanted.packages])
   return cached({ name: wanted.name, version: wanted.version, how: 'apt-get download' }, report, async (folder) => {
     const listed = await resolve().catch(async () => {
       report(`${wanted.name}: apt-get update`)
@@ -32,7 +33,9 @@ export async function aptUnpack(wanted: DebianPackage, report: Report): Promise<
       return resolve()
     })
     // Each line: 'address' file size checksum. The file is package_version_arch.deb with the version's colons as %3a.
-    const packages = [...listed.matchAll(/^'[^']+' ([^_\s]+)_([^_\s]+)_/gm)].map(([, name, version]) => `${name}=${decodeURIComponent(version!)}`)
+    const packages = [...listed.matchAll(/^'[^']+' ([^_\s]+)_([^_\s]+)_/gm)].map(
+      ([, name, version]) => `${name}=${decodeURIComponent(version!)}`,
+    )
     if (packages.length === 0) throw new EngineMissing(`apt knows no ${wanted.packages.join(', ')} here; ${wanted.otherwise}`)
     const debs = join(folder, 'debs')
     await mkdir(debs)
@@ -47,7 +50,11 @@ export async function aptUnpack(wanted: DebianPackage, report: Report): Promise<
 /** The dynamic linker's path for programs that were unpacked and not installed. */
 export async function libraryPath(home: string): Promise<string> {
   const folders = [join(home, 'lib'), join(home, 'usr/lib')]
-  const inner = await Promise.all(folders.map(async (folder) => (await readdir(folder).catch(() => [])).filter((name) => name.includes('-linux-')).map((name) => join(folder, name))))
+  const inner = await Promise.all(
+    folders.map(async (folder) =>
+      (await readdir(folder).catch(() => [])).filter((name) => name.includes('-linux-')).map((name) => join(folder, name)),
+    ),
+  )
   return [...inner.flat(), ...folders].join(':')
 }
 

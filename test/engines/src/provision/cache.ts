@@ -36,38 +36,57 @@ export async function findCached(name: string, version: string): Promise<string 
   const folder = cacheFolder(name, version)
   const stamp = await readStamp(folder)
   if (stamp === undefined) return undefined
-  const present = await Promise.all(Object.keys(stamp.files).map((file) => access(join(folder, file)).then(() => true, () => false)))
+  const present = await Promise.all(
+    Object.keys(stamp.files).map((file) =>
+      access(join(folder, file)).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
   return present.every(Boolean) ? folder : undefined
 }
 
 /** The stamp of a cached folder. */
 export async function readStamp(folder: string): Promise<Stamp | undefined> {
-  return readFile(join(folder, stampFile), 'utf8').then((text) => JSON.parse(text) as Stamp, () => undefined)
+  return readFile(join(folder, stampFile), 'utf8').then(
+    (text) => JSON.parse(text) as Stamp,
+    () => undefined,
+  )
 }
 
 /** Everything in the cache. */
 export async function listCache(): Promise<readonly Stamp[]> {
   const names = await readdir(cacheRoot(), { withFileTypes: true }).catch(() => [])
   const folders = await Promise.all(
-    names.filter((entry) => entry.isDirectory()).map(async ({ name }) => (await readdir(join(cacheRoot(), name))).map((version) => join(cacheRoot(), name, version))),
+    names
+      .filter((entry) => entry.isDirectory())
+      .map(async ({ name }) => (await readdir(join(cacheRoot(), name))).map((version) => join(cacheRoot(), name, version))),
   )
   const stamps = await Promise.all(folders.flat().map(readStamp))
   return stamps.filter((stamp) => stamp !== undefined)
 }
 
 /**
- * The folder of this version, filled by `build` when it is not there yet. One build at a time on the whole machine, since most take
- * every core; what failed half-way is never seen. `keep` names the files whose checksums go into the stamp.
- * @param expected SHA-256 by path, where the registry or this repository gives them: a difference is an error.
+ * The folder of this version, filled by `build` when it is not there yet; what failed half-way is never seen. `build` returns the files
+ * whose checksums go into the stamp.
+ * @param entry `compiles`: takes every core for minutes, so that one such build runs at a time on the whole machine.
+ *   `expected`: SHA-256 by path, where they are known beforehand; a difference is an error.
  */
 export async function cached(
-  entry: { readonly name: string; readonly version: string; readonly how: string; readonly expected?: Readonly<Record<string, string>> },
+  entry: {
+    readonly name: string
+    readonly version: string
+    readonly how: string
+    readonly compiles?: boolean
+    readonly expected?: Readonly<Record<string, string>>
+  },
   report: Report,
   build: (folder: string) => Promise<readonly string[]>,
 ): Promise<string> {
   const found = await findCached(entry.name, entry.version)
   if (found !== undefined) return found
-  await using _lock = await buildLock(report)
+  await using _lock = await buildLock(entry.compiles === true ? 'compile' : `${entry.name}-${entry.version}`, report)
   const meanwhile = await findCached(entry.name, entry.version)
   if (meanwhile !== undefined) return meanwhile
   const folder = cacheFolder(entry.name, entry.version)
@@ -81,7 +100,8 @@ export async function cached(
   for (const file of keep) {
     files[file] = await sha256(join(draft, file))
     const expected = entry.expected?.[file]
-    if (expected !== undefined && expected !== files[file]) throw new Error(`${entry.name} ${entry.version}: ${file} has SHA-256 ${files[file]}, expected ${expected}`)
+    if (expected !== undefined && expected !== files[file])
+      throw new Error(`${entry.name} ${entry.version}: ${file} has SHA-256 ${files[file]}, expected ${expected}`)
   }
   const seconds = Math.round((Date.now() - startedAt) / 100) / 10
   const stamp: Stamp = { name: entry.name, version: entry.version, how: entry.how, seconds, bytes: await sizeOf(draft), files }
@@ -93,11 +113,14 @@ export async function cached(
 }
 
 /** Held by one process at a time; a holder that died loses it. */
-async function buildLock(report: Report): Promise<AsyncDisposable> {
+async function buildLock(name: string, report: Report): Promise<AsyncDisposable> {
   await mkdir(cacheRoot(), { recursive: true })
-  const path = join(cacheRoot(), 'build.lock')
+  const path = join(cacheRoot(), `${name}.lock`)
   for (let waits = 0; ; waits++) {
-    const taken = await writeFile(path, String(process.pid), { flag: 'wx' }).then(() => true, () => false)
+    const taken = await writeFile(path, String(process.pid), { flag: 'wx' }).then(
+      () => true,
+      () => false,
+    )
     if (taken) return { [Symbol.asyncDispose]: () => rm(path, { force: true }) }
     const holder = Number(await readFile(path, 'utf8').catch(() => ''))
     if (holder > 0 && !isAlive(holder)) await breakLock(path, holder)
@@ -109,7 +132,10 @@ async function buildLock(report: Report): Promise<AsyncDisposable> {
 /** Takes a dead holder's lock away; one that another builder took meanwhile is put back. */
 async function breakLock(path: string, holder: number): Promise<void> {
   const aside = `${path}.${process.pid}`
-  const moved = await rename(path, aside).then(() => true, () => false)
+  const moved = await rename(path, aside).then(
+    () => true,
+    () => false,
+  )
   if (!moved) return
   if ((await readFile(aside, 'utf8')) !== String(holder)) await link(aside, path).catch(() => {})
   await rm(aside, { force: true })

@@ -12,7 +12,13 @@ const alsoLookIn = ['/usr/local/go/bin', '/usr/sbin', '/sbin']
 export async function findTool(name: string): Promise<string | undefined> {
   for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), ...alsoLookIn]) {
     const path = join(folder || '.', name)
-    if (await access(path, constants.X_OK).then(() => true, () => false)) return path
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path
   }
   return undefined
 }
@@ -41,7 +47,13 @@ export function run(command: string, args: readonly string[], options: CommandOp
   const { cwd, env, user, report, low = false, timeoutMs = 1_800_000 } = options
   return new Promise((resolve, reject) => {
     const startedAt = Date.now()
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, ...user, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs })
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      ...user,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: timeoutMs,
+    })
     if (low && child.pid !== undefined) setPriority(child.pid, 15)
     let printed = ''
     let errors = ''

@@ -12,7 +12,10 @@ export function dockerAnswers(): Promise<boolean> {
   answers ??= (async () => {
     const docker = await findTool('docker')
     if (docker === undefined) return false
-    return run(docker, ['version', '--format', '{{.Server.Version}}'], { timeoutMs: 5_000 }).then((text) => text.trim() !== '', () => false)
+    return run(docker, ['version', '--format', '{{.Server.Version}}'], { timeoutMs: 5_000 }).then(
+      (text) => text.trim() !== '',
+      () => false,
+    )
   })()
   return answers
 }
@@ -26,7 +29,9 @@ export async function startContainer(launcher: Launcher, container: Container, p
     for (const deadline = Date.now() + readyWithinMs; Date.now() < deadline; await sleep(100)) {
       if (await container.ready(place).catch(() => false)) return
     }
-    throw new Error(`${launcher.title} did not serve within ${readyWithinMs / 1_000} s in its container: ${await docker('logs', '--tail', '15', name)}`)
+    throw new Error(
+      `${launcher.title} did not serve within ${readyWithinMs / 1_000} s in its container: ${await docker('logs', '--tail', '15', name)}`,
+    )
   }
   const create = async (): Promise<void> => {
     await docker(...createArguments(container, place, name))

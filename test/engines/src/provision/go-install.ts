@@ -27,16 +27,27 @@ export async function goInstall(program: GoProgram, report: Report): Promise<str
     throw new EngineMissing(`${program.name} needs Go ${program.go} or later; this machine has ${version?.[0] ?? 'an unknown one'}`)
   }
   const source = program.folder === undefined ? program.module : `${program.module}/${program.folder}`
-  return cached({ name: program.name, version: program.version, how: 'go install' }, report, async (folder) => {
+  return cached({ name: program.name, version: program.version, how: 'go install', compiles: true }, report, async (folder) => {
     const bin = join(folder, 'bin')
     const env = { GOBIN: bin, CGO_ENABLED: '0' }
-    await run(go, ['install', '-trimpath', '-ldflags', '-s -w', `${source}@${program.moduleVersion}`], { env, report: (line) => report(`${program.name}: ${line}`), low: true })
+    await run(go, ['install', '-trimpath', '-ldflags', '-s -w', `${source}@${program.moduleVersion}`], {
+      env,
+      report: (line) => report(`${program.name}: ${line}`),
+      low: true,
+    })
     const binary = join(bin, program.name)
-    const built = join(bin, source.replace(/\/v\d+$/, '').split('/').at(-1)!)
+    const built = join(
+      bin,
+      source
+        .replace(/\/v\d+$/, '')
+        .split('/')
+        .at(-1)!,
+    )
     if (built !== binary) await rename(built, binary)
     await chmod(binary, 0o755)
     const embedded = await run(go, ['version', '-m', binary])
-    if (!embedded.includes(`${program.module}\t${program.moduleVersion}`)) throw new Error(`${program.name}: the binary was not built from ${program.moduleVersion}`)
+    if (!embedded.includes(`${program.module}\t${program.moduleVersion}`))
+      throw new Error(`${program.name}: the binary was not built from ${program.moduleVersion}`)
     return [`bin/${program.name}`]
   })
 }

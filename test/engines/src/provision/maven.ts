@@ -32,7 +32,17 @@ export async function mavenJars(set: JarSet, report: Report): Promise<string> {
   return cached({ name: set.name, version: set.version, how: 'maven' }, report, async (folder) => {
     await writeFile(join(folder, 'pom.xml'), pom(set.artifacts))
     const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
-    const args = ['-B', '-ntp', '-q', '-C', '-f', join(folder, 'pom.xml'), goal, `-DoutputDirectory=${join(folder, 'libs')}`, '-DincludeScope=runtime']
+    const args = [
+      '-B',
+      '-ntp',
+      '-q',
+      '-C',
+      '-f',
+      join(folder, 'pom.xml'),
+      goal,
+      `-DoutputDirectory=${join(folder, 'libs')}`,
+      '-DincludeScope=runtime',
+    ]
     await run(mvn, args, { report: (line) => report(`${set.name}: ${line}`), low: true })
     const jars = (await readdir(join(folder, 'libs'))).sort()
     const [, artifact, version] = set.artifacts[0]!.split(':')
@@ -43,7 +53,10 @@ export async function mavenJars(set: JarSet, report: Report): Promise<string> {
 
 /** An explicit class path in one order: a wildcard's order differs between machines and voids class-data archives. */
 export async function classPath(home: string): Promise<string> {
-  return (await readdir(join(home, 'libs'))).sort().map((jar) => join(home, 'libs', jar)).join(':')
+  return (await readdir(join(home, 'libs')))
+    .sort()
+    .map((jar) => join(home, 'libs', jar))
+    .join(':')
 }
 
 function pom(artifacts: readonly string[]): string {

@@ -17,9 +17,20 @@ export async function pipVenv(program: PythonProgram, report: Report): Promise<s
   return cached({ name: program.name, version: program.version, how: 'pip in a venv' }, report, async (folder) => {
     const venv = join(folder, 'venv')
     await run(python, ['-m', 'venv', venv]).catch((cause: unknown) => {
-      throw new EngineMissing(`python3 cannot make virtual environments here (on Debian: apt-get install python3-venv), which ${program.name} needs`, { cause })
+      throw new EngineMissing(
+        `python3 cannot make virtual environments here (on Debian: apt-get install python3-venv), which ${program.name} needs`,
+        { cause },
+      )
     })
-    const pip = ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check', `${program.distribution}==${program.version}`]
+    const pip = [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--no-input',
+      '--disable-pip-version-check',
+      `${program.distribution}==${program.version}`,
+    ]
     await run(join(venv, 'bin/python'), pip, { report: (line) => report(`${program.name}: ${line}`), low: true })
     return [`venv/bin/${program.name}`]
   })
