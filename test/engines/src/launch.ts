@@ -18,7 +18,8 @@ export interface LaunchOptions {
   readonly named?: boolean
 }
 
-const toStandardError: Report = (line) => void process.stderr.write(`[engines] ${line}\n`)
+/** Progress, where nobody else takes it. */
+export const toStandardError: Report = (line) => void process.stderr.write(`[engines] ${line}\n`)
 const attempts = 3
 
 /**
@@ -78,7 +79,8 @@ function namedEngine(launcher: Launcher, url: string): RunningEngine {
   }
 }
 
-async function makePlace(launcher: Launcher, version: string, ownership: Ownership): Promise<Place> {
+/** A folder and ports for one run. */
+export async function makePlace(launcher: Launcher, version: string, ownership: Ownership): Promise<Place> {
   const folder = await makeRunFolder(launcher.name, ownership)
   return { version, folder, data: join(folder, 'data'), ports: await freePorts(launcher.ports) }
 }
@@ -87,16 +89,23 @@ async function makePlace(launcher: Launcher, version: string, ownership: Ownersh
 async function startOwn(launcher: Launcher, home: string, version: string, ownership: Ownership): Promise<RunningEngine> {
   for (let attempt = 1; ; attempt++) {
     const place = await makePlace(launcher, version, ownership)
-    const plan = await launcher.plan(home, place)
-    const running = new EngineProcess(`${launcher.title} ${version}`, plan, place, ownership)
     try {
-      await running.start()
-      return handle(launcher, place, plan, running)
+      return await runOn(launcher, place, await launcher.plan(home, place), ownership)
     } catch (error) {
       await rm(place.folder, { recursive: true, force: true })
       if (attempt === attempts || !/address.*in use|bind/i.test(String(error))) throw error
     }
   }
+}
+
+/** Starts the plan; a start that fails leaves nothing. */
+export async function runOn(launcher: Launcher, place: Place, plan: Plan, ownership: Ownership): Promise<RunningEngine> {
+  const running = new EngineProcess(`${launcher.title} ${place.version}`, plan, place, ownership)
+  await running.start().catch(async (error: unknown) => {
+    await rm(place.folder, { recursive: true, force: true })
+    throw error
+  })
+  return handle(launcher, place, plan, running)
 }
 
 function handle(launcher: Launcher, place: Place, { url, version = place.version }: Plan, running: EngineProcess): RunningEngine {
@@ -118,6 +127,11 @@ function handle(launcher: Launcher, place: Place, { url, version = place.version
     async kill() {
       await running.kill()
       await running.start()
+    },
+    async down(how) {
+      if (how === 'killed') await running.kill()
+      else await running.stop()
+      return () => running.start()
     },
     async wipe() {
       await running.kill()

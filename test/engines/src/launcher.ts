@@ -29,6 +29,8 @@ export interface RunningEngine extends Engine {
   readonly pid: number | undefined
   /** The run's folder, removed by `stop`; empty for one that the environment names. */
   readonly folder: string
+  /** Takes it away, in order or by kill -9, until the returned function has started it again with its data. Absent in what cannot be broken. */
+  down?(how: 'in-order' | 'killed'): Promise<() => Promise<void>>
   /** What it has written so far, for a failing test's report. */
   log(): Promise<string>
   /** Ends it and removes what it left. May be called again. */

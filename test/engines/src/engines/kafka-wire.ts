@@ -22,23 +22,39 @@ async function request(port: number, key: number, version: number, body: Buffer)
   return answer.subarray(8)
 }
 
-/** True once the broker has joined its controller and leads every partition that it has: a restarted one answers before it does. */
+/** True once the broker has joined its controller and leads every partition that is its own: a restarted one answers before it does. */
 export async function brokerServes(port: number): Promise<boolean> {
-  const { brokers, topics } = readMetadata(await request(port, metadata, 1, int32(-1)))
-  if (brokers === 0) return false
-  if (topics.length === 0) return true
+  const { self, topics } = readMetadata(await request(port, metadata, 1, int32(-1)), port)
+  if (self === undefined) return false
+  const own = topics.flatMap(({ name, partitions }) => {
+    const indexes = partitions.filter(({ leader, replicas }) => leader === self || (leader === -1 && replicas.join() === String(self)))
+    return indexes.length === 0 ? [] : [{ name, indexes }]
+  })
+  if (own.length === 0) return true
   const latest = Buffer.alloc(8, 0xff)
-  const asked = topics.map(({ name, partitions }) =>
-    Buffer.concat([string(name), int32(partitions.length), ...partitions.flatMap((index) => [int32(index), latest])]),
+  const asked = own.map(({ name, indexes }) =>
+    Buffer.concat([string(name), int32(indexes.length), ...indexes.flatMap(({ index }) => [int32(index), latest])]),
   )
-  const answer = new Reader(await request(port, listOffsets, 1, Buffer.concat([int32(-1), int32(topics.length), ...asked])))
+  const answer = new Reader(await request(port, listOffsets, 1, Buffer.concat([int32(-1), int32(own.length), ...asked])))
   const errors = answer.array(() => (answer.string(), answer.array(() => (answer.skip(4), answer.int16Then(16)))))
   return errors.flat().every((error) => error === 0)
 }
 
-function readMetadata(body: Buffer): { brokers: number; topics: readonly { name: string; partitions: readonly number[] }[] } {
+interface Metadata {
+  /** The id of the node at the port; undefined while it has not joined. */
+  readonly self: number | undefined
+  readonly topics: readonly { name: string; partitions: readonly { index: number; leader: number; replicas: readonly number[] }[] }[]
+}
+
+function readMetadata(body: Buffer, port: number): Metadata {
   const answer = new Reader(body)
-  const brokers = answer.array(() => (answer.skip(4), answer.string(), answer.skip(4), answer.string())).length
+  const brokers = answer.array(() => {
+    const id = answer.int32()
+    answer.string()
+    const broker = { id, port: answer.int32() }
+    answer.string()
+    return broker
+  })
   answer.skip(4)
   const topics = answer.array(() => {
     answer.skip(2)
@@ -47,14 +63,14 @@ function readMetadata(body: Buffer): { brokers: number; topics: readonly { name:
     const partitions = answer.array(() => {
       answer.skip(2)
       const index = answer.int32()
-      answer.skip(4)
+      const leader = answer.int32()
+      const replicas = answer.array(() => answer.int32())
       answer.array(() => answer.int32())
-      answer.array(() => answer.int32())
-      return index
+      return { index, leader, replicas }
     })
     return { name, partitions }
   })
-  return { brokers, topics }
+  return { self: brokers.find((broker) => broker.port === port)?.id, topics }
 }
 
 /** Reads the protocol's fields one after the other. */

@@ -69,6 +69,13 @@ export async function startContainer(launcher: Launcher, container: Container, p
       await docker('start', name)
       await untilReady()
     },
+    async down(how) {
+      await docker(how === 'killed' ? 'kill' : 'stop', name)
+      return async () => {
+        await docker('start', name)
+        await untilReady()
+      }
+    },
     async wipe() {
       await remove()
       await create()
