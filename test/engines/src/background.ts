@@ -7,7 +7,7 @@ import type { EngineName, Report } from './launcher.js'
 import { livesIn, isAlive, signalTree } from './process/process-table.js'
 import { runsRoot } from './process/run-folder.js'
 import { cacheRoot } from './provision/cache.js'
-import { run } from './provision/command.js'
+import { removeContainer } from './provision/docker.js'
 
 /** An engine that `up` left running. */
 export interface Background {
@@ -58,8 +58,7 @@ export async function bringUp(engine: EngineName, version: string, report: Repor
 export async function takeDown(entry: Background): Promise<void> {
   if (entry.pid === undefined) {
     const container = await readFile(join(entry.folder, 'container'), 'utf8').catch(() => undefined)
-    if (container !== undefined)
-      await run('docker', ['rm', '-f', '-v', container]).then(() => run('docker', ['volume', 'rm', '-f', container]))
+    if (container !== undefined) await removeContainer(container)
   } else if (runs(entry)) {
     process.kill(entry.pid, 'SIGTERM')
     for (const deadline = Date.now() + 10_000; Date.now() < deadline && isAlive(entry.pid);) await sleep(20)

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { EngineMissing, type Launcher, type Place } from '../launcher.js'
 import { exchange } from '../process/probe.js'
 import { aptUnpack, isAtLeast, libraryPath, versionOf } from '../provision/apt.js'
-import { findCached } from '../provision/cache.js'
+import { cacheRoot, findCached } from '../provision/cache.js'
 import { mqttConnect, mqttPassword, mqttSettings, mqttUrl, mqttUser } from './mqtt.js'
 
-const plugin = 'mosquitto_dynamic_security.so'
+const programs = ['usr/sbin/mosquitto', 'sbin/mosquitto']
+const plugins = ['usr/lib/*/mosquitto_dynamic_security.so', 'usr/lib/mosquitto_dynamic_security.so', 'lib/mosquitto_dynamic_security.so']
 const ready = (port: number): Promise<boolean> =>
   exchange(port, mqttConnect, (answer) => answer.length >= 4).then((answer) => answer[0] === 0x20)
 
@@ -20,7 +21,11 @@ export const mosquitto: Launcher = {
   ports: 2,
   settings: mqttSettings,
   async find(version) {
-    if (isAtLeast(await versionOf('/usr/sbin/mosquitto', '-h'), version) && (await pluginPath('/')) !== undefined) return '/'
+    for (const home of ['/', '/usr/local', '/opt/homebrew']) {
+      const command = await fileUnder(home, programs)
+      const security = await fileUnder(home, plugins)
+      if (command !== undefined && security !== undefined && isAtLeast(await versionOf(command, '-h'), version)) return home
+    }
     return findCached('mosquitto', version)
   },
   provision: (version, report) =>
@@ -36,13 +41,14 @@ export const mosquitto: Launcher = {
     ),
   async plan(home, place) {
     const [port, webSocketPort] = place.ports
-    const command = join(home, 'usr/sbin/mosquitto')
-    const env = home === '/' ? {} : { LD_LIBRARY_PATH: await libraryPath(home) }
+    const command = await fileUnder(home, programs)
+    const security = await fileUnder(home, plugins)
+    if (command === undefined || security === undefined)
+      throw new EngineMissing(`Mosquitto or its dynamic-security plug-in is not under ${home}`)
+    const env = home.startsWith(cacheRoot()) ? { LD_LIBRARY_PATH: await libraryPath(home) } : {}
     const actual = await versionOf(command, '-h', env)
     if (!isAtLeast(actual, place.version))
       throw new EngineMissing(`Mosquitto ${place.version} or later is needed; this machine's packages have ${actual}`)
-    const security = await pluginPath(home)
-    if (security === undefined) throw new Error(`${plugin} is not under ${home}`)
     return {
       url: mqttUrl(port!, webSocketPort!),
       version: actual!,
@@ -55,18 +61,21 @@ export const mosquitto: Launcher = {
   },
 }
 
-async function pluginPath(home: string): Promise<string | undefined> {
-  const libraries = join(home, 'usr/lib')
-  const folders = (await readdir(libraries).catch(() => [])).filter((name) => name.includes('-linux-')).map((name) => join(libraries, name))
-  for (const folder of [...folders, libraries]) {
-    const path = join(folder, plugin)
-    if (
-      await access(path).then(
-        () => true,
-        () => false,
+/** The first of the files that is there; a star stands for one folder, such as Debian's for the architecture. */
+async function fileUnder(home: string, patterns: readonly string[]): Promise<string | undefined> {
+  for (const pattern of patterns) {
+    const [before, after] = pattern.split('/*/') as [string, string?]
+    const folders = after === undefined ? [''] : await readdir(join(home, before)).catch(() => [])
+    for (const folder of folders) {
+      const path = join(home, before, folder, after ?? '')
+      if (
+        await access(path).then(
+          () => true,
+          () => false,
+        )
       )
-    )
-      return path
+        return path
+    }
   }
   return undefined
 }

@@ -13,6 +13,7 @@ const stopWithinMs = 15_000
 /** An engine as a process of its own process group: started, probed, frozen, killed and ended by its plan. */
 export class EngineProcess {
   private child: ChildProcess | undefined
+  private cleared: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly title: string,
@@ -35,9 +36,10 @@ export class EngineProcess {
     await mkdir(place.data, { recursive: true })
     if (plan.user !== undefined) await Promise.all([place.folder, place.data].map((path) => chown(path, plan.user!.uid, plan.user!.gid)))
     await plan.prepare?.()
+    await this.cleared
     const log = await open(join(place.folder, 'log'), 'a')
     try {
-      const env = { ...process.env, ...plan.env }
+      const env = { ...inherited(), ...plan.env }
       // The shell writes its pid, which the engine keeps, and gives way only when that worked: see the reaper.
       const args = ['-c', 'echo $$ > "$0/pid" && exec "$@"', place.folder, plan.command, ...plan.args]
       this.child = spawn('/bin/sh', args, { cwd: place.folder, env, ...plan.user, detached: true, stdio: ['ignore', log.fd, log.fd] })
@@ -45,7 +47,9 @@ export class EngineProcess {
       await log.close()
     }
     this.child.on('error', () => {})
-    this.child.on('exit', () => void rm(join(place.folder, 'pid'), { force: true }))
+    this.child.on('exit', () => {
+      this.cleared = rm(join(place.folder, 'pid'), { force: true })
+    })
     if (this.ownership === 'background') this.child.unref()
     await this.untilReady()
   }
@@ -99,4 +103,9 @@ export class EngineProcess {
     const lines = (await this.log()).trim().split('\n').slice(-15).join('\n')
     throw new Error(`${this.title} ${how}; it wrote:\n${lines}`)
   }
+}
+
+/** Nothing else of a person's environment reaches an engine: `MINIO_*`, `PG*` or credentials of theirs would change what it does. */
+function inherited(): Record<string, string | undefined> {
+  return Object.fromEntries(['PATH', 'HOME', 'TMPDIR', 'LANG', 'JAVA_HOME', 'LD_LIBRARY_PATH'].map((name) => [name, process.env[name]]))
 }

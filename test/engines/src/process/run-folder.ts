@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { EngineName } from '../launcher.js'
+import { removeContainer } from '../provision/docker.js'
 import { livesIn, isAlive, signalTree, startOf } from './process-table.js'
 
 /** `background`: an engine of `up`, which outlives the process that started it. */
@@ -31,8 +32,10 @@ export async function sweep(): Promise<void> {
     if (owner === undefined) continue
     const pid = Number(await readFile(join(folder, 'pid'), 'utf8').catch(() => '0'))
     const serves = pid > 0 && isAlive(pid) && livesIn(pid, folder)
-    if (owner === 'background' ? serves : ownerLives(owner)) continue
+    const container = await readFile(join(folder, 'container'), 'utf8').catch(() => undefined)
+    if (owner === 'background' ? serves || container !== undefined : ownerLives(owner)) continue
     if (serves) signalTree(pid, 'SIGKILL')
+    if (container !== undefined) await removeContainer(container).catch(() => {})
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
   }
 }

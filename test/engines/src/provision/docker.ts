@@ -37,12 +37,8 @@ export async function startContainer(launcher: Launcher, container: Container, p
     await docker(...createArguments(container, place, name))
     await untilReady()
   }
-  const remove = async (): Promise<void> => {
-    await docker('rm', '-f', '-v', name)
-    await docker('volume', 'rm', '-f', name)
-  }
   const stop = async (): Promise<void> => {
-    await remove()
+    await removeContainer(name)
     await rm(place.folder, { recursive: true, force: true })
   }
   await writeFile(join(place.folder, 'container'), name)
@@ -77,7 +73,7 @@ export async function startContainer(launcher: Launcher, container: Container, p
       }
     },
     async wipe() {
-      await remove()
+      await removeContainer(name)
       await create()
     },
     async pause() {
@@ -86,6 +82,12 @@ export async function startContainer(launcher: Launcher, container: Container, p
     },
     stop,
   }
+}
+
+/** Removes a container with its data, also one that runs. */
+export async function removeContainer(name: string): Promise<void> {
+  await run('docker', ['rm', '-f', '-v', name])
+  await run('docker', ['volume', 'rm', '-f', name])
 }
 
 /** `docker run …` for one place; the image's own default user and entry point stay. */
