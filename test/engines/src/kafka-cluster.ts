@@ -41,7 +41,7 @@ export async function startKafkaCluster(
         },
         ready: () => brokerServes(place.ports[0]!),
       }
-      return runOn(kafka, place, plan, 'mine')
+      return runOn(kafka, place, plan)
     }),
   )
   const nodes = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))

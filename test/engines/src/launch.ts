@@ -90,7 +90,7 @@ async function startOwn(launcher: Launcher, home: string, version: string, owner
   for (let attempt = 1; ; attempt++) {
     const place = await makePlace(launcher, version, ownership)
     try {
-      return await runOn(launcher, place, await launcher.plan(home, place), ownership)
+      return await runOn(launcher, place, await launcher.plan(home, place))
     } catch (error) {
       await rm(place.folder, { recursive: true, force: true })
       if (attempt === attempts || !/address.*in use|bind/i.test(String(error))) throw error
@@ -99,8 +99,8 @@ async function startOwn(launcher: Launcher, home: string, version: string, owner
 }
 
 /** Starts the plan; a start that fails leaves nothing. */
-export async function runOn(launcher: Launcher, place: Place, plan: Plan, ownership: Ownership): Promise<RunningEngine> {
-  const running = new EngineProcess(`${launcher.title} ${place.version}`, plan, place, ownership)
+export async function runOn(launcher: Launcher, place: Place, plan: Plan): Promise<RunningEngine> {
+  const running = new EngineProcess(`${launcher.title} ${place.version}`, plan, place)
   await running.start().catch(async (error: unknown) => {
     await rm(place.folder, { recursive: true, force: true })
     throw error

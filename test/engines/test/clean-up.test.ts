@@ -14,12 +14,15 @@ import { runsRoot, sweep } from '../src/process/run-folder.js'
 const index = new URL('../dist/index.js', import.meta.url).href
 
 /** Another process that starts an engine, tells about it and waits. */
-async function otherOwner(engine: string): Promise<{ owner: ChildProcess; pid: number; folder: string }> {
+async function otherOwner(
+  engine: string,
+  then = 'setInterval(() => {}, 60_000)',
+): Promise<{ owner: ChildProcess; pid: number; folder: string }> {
   const script = `
     import { startEngine } from ${JSON.stringify(index)}
     const engine = await startEngine(${JSON.stringify(engine)}, { named: false })
     console.log(JSON.stringify({ pid: engine.pid, folder: engine.folder }))
-    setInterval(() => {}, 60_000)`
+    ${then}`
   const owner = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = (await once(createInterface(owner.stdout), 'line')) as [string]
   return { owner, ...(JSON.parse(line) as { pid: number; folder: string }) }
@@ -48,6 +51,16 @@ for (const name of ['postgres', 'mosquitto', 'redis'] as const) {
     )
   })
 }
+
+const redisHere = (await whyMissing('redis', { named: false })) === undefined ? test : test.skip
+redisHere(
+  'an owner that forgets its engine ends all the same, and leaves nothing',
+  async () => {
+    const { owner, pid, folder } = await otherOwner('redis', '')
+    await gone(() => owner.exitCode === 0 && !isAlive(pid) && !existsSync(folder) && !existsSync(`${folder}.dead`))
+  },
+  60_000,
+)
 
 describe('sweep', () => {
   const makeRun = async (owner: string): Promise<{ folder: string; engine: ChildProcess }> => {
@@ -98,7 +111,7 @@ test('a start that fails names the engine, says what it wrote and leaves nothing
   const folder = await mkdtemp(join(tmpdir(), 'pdvend-failing-'))
   const place = { version: '1', folder, data: join(folder, 'data'), ports: [1] }
   const plan = { url: '', command: '/bin/sh', args: ['-c', 'echo no such disk >&2; exit 3'], ready: async () => false }
-  const failing = new EngineProcess('Thing 1', plan, place, 'mine')
+  const failing = new EngineProcess('Thing 1', plan, place)
   await assert.rejects(failing.start(), /Thing 1 ended with 3; it wrote:\nno such disk/)
   assert.equal(failing.ended, true)
   await rm(folder, { recursive: true })

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Place, Plan } from '../launcher.js'
 import { isAlive, isFrozen, processTree, signalTree } from './process-table.js'
-import type { Ownership } from './run-folder.js'
 
 const readyWithinMs = 90_000
 const stopWithinMs = 15_000
@@ -19,7 +18,6 @@ export class EngineProcess {
     private readonly title: string,
     private readonly plan: Plan,
     private readonly place: Place,
-    private readonly ownership: Ownership,
   ) {}
 
   get pid(): number | undefined {
@@ -50,14 +48,16 @@ export class EngineProcess {
     this.child.on('exit', () => {
       this.cleared = rm(join(place.folder, 'pid'), { force: true })
     })
-    if (this.ownership === 'background') this.child.unref()
     await this.untilReady()
+    // A process that is done may end without stopping its engines: the reaper ends them, or they were meant to stay.
+    this.child.unref()
   }
 
   /** Ends it in order; what has not ended after 15 s is killed. */
   async stop(): Promise<void> {
     if (this.ended) return
     const child = this.child!
+    child.ref()
     const exited = once(child, 'exit')
     child.kill(this.plan.stopSignal ?? 'SIGTERM')
     const inTime = await Promise.race([exited.then(() => true), sleep(stopWithinMs, false, { ref: false })])
@@ -68,6 +68,7 @@ export class EngineProcess {
   async kill(): Promise<void> {
     if (this.ended) return
     const child = this.child!
+    child.ref()
     const exited = once(child, 'exit')
     const tree = processTree(child.pid!)
     signalTree(child.pid!, 'SIGKILL')
