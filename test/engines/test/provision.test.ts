@@ -69,7 +69,7 @@ describe('the cache', () => {
 
   test('takes the lock of a builder that died', async () => {
     await mkdir(cacheRoot(), { recursive: true })
-    await writeFile(join(cacheRoot(), 'thing-1.0.lock'), '999999999')
+    await writeFile(join(cacheRoot(), 'thing-1.0.lock'), '999999999 never')
     assert.equal(existsSync(await cached(entry, silent, make)), true)
     assert.equal(existsSync(join(cacheRoot(), 'thing-1.0.lock')), false)
   })

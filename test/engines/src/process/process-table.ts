@@ -11,8 +11,20 @@ export function isAlive(pid: number): boolean {
   return process.platform !== 'linux' || stat(pid)?.state !== 'Z'
 }
 
+/** Names this process for a file that others read: pids are used again, a pid with its start is not. */
+export function thisProcess(): string {
+  return `${process.pid} ${startOf(process.pid)}`
+}
+
+/** True while the process that wrote {@link thisProcess} is there. */
+export function stillRuns(written: string): boolean {
+  const space = written.indexOf(' ')
+  const pid = Number(written.slice(0, space))
+  return isAlive(pid) && startOf(pid) === written.slice(space + 1)
+}
+
 /** Tells one process from a later one with the same pid; undefined when there is none. */
-export function startOf(pid: number): string | undefined {
+function startOf(pid: number): string | undefined {
   if (process.platform === 'linux') return stat(pid)?.start
   return ps(['-o', 'lstart=', '-p', String(pid)]).trim() || undefined
 }

@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { EngineName } from '../launcher.js'
 import { removeContainer } from '../provision/docker.js'
-import { livesIn, isAlive, signalTree, startOf } from './process-table.js'
+import { isAlive, livesIn, signalTree, stillRuns, thisProcess } from './process-table.js'
 
 /** `background`: an engine of `up`, which outlives the process that started it. */
 export type Ownership = 'mine' | 'background'
@@ -19,7 +19,7 @@ export function runsRoot(): string {
 export async function makeRunFolder(name: EngineName, ownership: Ownership): Promise<string> {
   await mkdir(runsRoot(), { recursive: true, mode: 0o711 })
   const folder = await mkdtemp(join(runsRoot(), `${name}-`))
-  await writeFile(join(folder, 'owner'), ownership === 'mine' ? `${process.pid} ${startOf(process.pid)}` : ownership)
+  await writeFile(join(folder, 'owner'), ownership === 'mine' ? thisProcess() : ownership)
   if (ownership === 'mine') hand(folder)
   return folder
 }
@@ -33,17 +33,11 @@ export async function sweep(): Promise<void> {
     const pid = Number(await readFile(join(folder, 'pid'), 'utf8').catch(() => '0'))
     const serves = pid > 0 && isAlive(pid) && livesIn(pid, folder)
     const container = await readFile(join(folder, 'container'), 'utf8').catch(() => undefined)
-    if (owner === 'background' ? serves || container !== undefined : ownerLives(owner)) continue
+    if (owner === 'background' ? serves || container !== undefined : stillRuns(owner)) continue
     if (serves) signalTree(pid, 'SIGKILL')
     if (container !== undefined) await removeContainer(container).catch(() => {})
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
   }
-}
-
-function ownerLives(owner: string): boolean {
-  const space = owner.indexOf(' ')
-  const pid = Number(owner.slice(0, space))
-  return isAlive(pid) && startOf(pid) === owner.slice(space + 1)
 }
 
 let reaper: ChildProcess | undefined

@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Report } from '../launcher.js'
-import { isAlive } from '../process/process-table.js'
+import { stillRuns, thisProcess } from '../process/process-table.js'
 
 /** What stands in a cached folder beside the engine. */
 export interface Stamp {
@@ -117,27 +117,27 @@ async function buildLock(name: string, report: Report): Promise<AsyncDisposable>
   await mkdir(cacheRoot(), { recursive: true })
   const path = join(cacheRoot(), `${name}.lock`)
   for (let waits = 0; ; waits++) {
-    const taken = await writeFile(path, String(process.pid), { flag: 'wx' }).then(
+    const taken = await writeFile(path, thisProcess(), { flag: 'wx' }).then(
       () => true,
       () => false,
     )
     if (taken) return { [Symbol.asyncDispose]: () => rm(path, { force: true }) }
-    const holder = Number(await readFile(path, 'utf8').catch(() => ''))
-    if (holder > 0 && !isAlive(holder)) await breakLock(path, holder)
-    else if (waits % 40 === 0) report(`waiting for process ${holder}, which is building an engine`)
+    const holder = await readFile(path, 'utf8').catch(() => '')
+    if (holder !== '' && !stillRuns(holder)) await breakLock(path, holder)
+    else if (waits % 40 === 0) report(`waiting for process ${holder.split(' ')[0]}, which is building an engine`)
     await sleep(250)
   }
 }
 
 /** Takes a dead holder's lock away; one that another builder took meanwhile is put back. */
-async function breakLock(path: string, holder: number): Promise<void> {
+async function breakLock(path: string, holder: string): Promise<void> {
   const aside = `${path}.${process.pid}`
   const moved = await rename(path, aside).then(
     () => true,
     () => false,
   )
   if (!moved) return
-  if ((await readFile(aside, 'utf8')) !== String(holder)) await link(aside, path).catch(() => {})
+  if ((await readFile(aside, 'utf8')) !== holder) await link(aside, path).catch(() => {})
   await rm(aside, { force: true })
 }
 
