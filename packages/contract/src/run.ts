@@ -43,7 +43,7 @@ export async function runCase<Port extends PortName, Face>(
   }
   await withTimeout(
     contractCase.run(subject),
-    (contractCase.timeoutMs ?? 30_000) * (options.patience ?? 1),
+    (contractCase.timeoutMs ?? 30_000) * subject.patience,
     `${contractCase.id} ${contractCase.title}`,
   )
   return 'passed'

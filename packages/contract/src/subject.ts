@@ -61,6 +61,11 @@ export class Subject<Port extends PortName, Face> implements AsyncDisposable {
     throw new Error('this case needs the ability fakeClock')
   }
 
+  /** How many times longer than usual something may take on the machine's clock; for cases that give a call little time. */
+  get patience(): number {
+    return this.options.patience ?? 1
+  }
+
   /** A driver of its own, without the app's face. */
   async driver(open: OpenOptions = {}): Promise<PortTypes[Port]['driver']> {
     const read = await readSettings(this.manifest.config as SettingsShape, { ...this.engine.env, ...open.env })

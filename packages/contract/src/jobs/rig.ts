@@ -41,7 +41,7 @@ export async function until(
   { withinMs = 120_000, stepMs = 200, real = false }: { withinMs?: number; stepMs?: number; real?: boolean } = {},
 ): Promise<void> {
   const clock = subject.clock
-  const realMs = REAL_MS * (subject.options.patience ?? 1)
+  const realMs = REAL_MS * subject.patience
   const givesUpAt = Date.now() + realMs
   const end = clock.now() + withinMs
   while (!(await settled(done))) {

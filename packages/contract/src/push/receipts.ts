@@ -25,7 +25,9 @@ export const receipts = [
       const receipt = await handling
       assert.equal(receipt.state, 'handled')
       assert.ok(receipt.receivedAt! <= receipt.settledAt!)
-      const late = await errorOf(push.publish({ device: 'nobody' }, note, { n: 5 }, { waitFor: 'handled', timeoutMs: 300 }))
+      const late = await errorOf(
+        push.publish({ device: 'nobody' }, note, { n: 5 }, { waitFor: 'handled', timeoutMs: 300 * subject.patience }),
+      )
       assert.deepEqual([late.code, late.outcome], ['DEADLINE_EXCEEDED', 'applied'])
       assert.equal((await errorOf(push.publish({ group: 'g' }, note, { n: 6 }, { waitFor: 'handled' }))).code, 'INVALID_ARGUMENT')
     },
@@ -84,17 +86,23 @@ export const receipts = [
       const device = till(subject, push, 'till-1')
       let release!: () => void
       const gate = new Promise<void>((resolve) => (release = resolve))
-      device.onRequest('slow', () => gate.then(() => 'late'))
+      let reached = 0
+      device.onRequest('slow', async () => {
+        reached++
+        await gate
+        return 'late'
+      })
       device.onRequest('fast', () => 'in time')
       await statusOf(device, 'online')
-      assert.equal((await errorOf(push.request('till-1', 'slow', {}, { timeoutMs: 150 }))).code, 'DEADLINE_EXCEEDED')
+      // On a machine with too much to do a request may be over before the device has it, and then has no answer.
+      while (reached === 0) assert.equal((await errorOf(push.request('till-1', 'slow', {}, { timeoutMs: 150 }))).code, 'DEADLINE_EXCEEDED')
       release()
       await until(
         async () => push.stats().lateAnswers,
-        (count) => count === 1,
+        (count) => count === reached,
       )
       assert.equal(await push.request('till-1', 'fast', {}, { timeoutMs: 10_000 }), 'in time')
-      assert.equal(push.stats().lateAnswers, 1)
+      assert.equal(push.stats().lateAnswers, reached)
     },
     ['credentials', 'request'],
   ),
