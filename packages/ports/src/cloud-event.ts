@@ -1,5 +1,5 @@
 import type { RequestContext } from './context.js'
-import { PortError } from './errors.js'
+import { PortError, shapeOf } from './errors.js'
 import { decodeJson, encodeJson } from './json.js'
 
 /** CloudEvents 1.0 in JSON: what jobs, push messages and events are on every adapter, byte for byte. */
@@ -44,6 +44,9 @@ export interface CloudEventInput {
 /** Makes an envelope's bytes, in browsers too. @throws INVALID_ARGUMENT for data that JSON cannot hold */
 export function encodeCloudEvent(input: CloudEventInput): Uint8Array {
   const { data, context } = input
+  // JSON would leave the field out in silence; no data at all is fine.
+  if (typeof data === 'function' || typeof data === 'symbol')
+    throw new PortError('INVALID_ARGUMENT', { detail: `data of ${input.type} does not fit in JSON: got ${shapeOf(data)}; give plain data` })
   const headers = Object.keys(input.headers ?? {}).length > 0 ? { pdvheaders: JSON.stringify(input.headers) } : {}
   const extensions: Record<string, string> = {}
   for (const [field, name] of Object.entries(contextExtensions)) {

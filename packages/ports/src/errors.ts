@@ -40,7 +40,7 @@ export interface PortErrorDetails {
   readonly adapter?: string
   /** Operation, e.g. `get`. */
   readonly operation?: string
-  /** Key, job or device that it was about. */
+  /** Key, job or device that it was about; above 1,024 characters only its beginning is kept. */
   readonly target?: string
   /** How many times it was tried. */
   readonly attempts?: number
@@ -50,6 +50,9 @@ export interface PortErrorDetails {
   readonly retryAfterMs?: number
   readonly cause?: unknown
 }
+
+/** Longest target that an error carries, in characters: every valid key fits, a hostile one floods no log. */
+const MAX_TARGET = 1_024
 
 const BRAND = Symbol.for('pdvend.PortError')
 
@@ -77,7 +80,7 @@ export class PortError extends Error {
     this.outcome = details.outcome ?? (UNKNOWN.has(code) ? 'unknown' : 'not-applied')
     this.adapter = details.adapter ?? 'ports'
     this.operation = details.operation ?? ''
-    this.target = details.target
+    this.target = shortTarget(details.target)
     this.attempts = details.attempts ?? 1
     this.requestId = details.requestId
     this.retryAfterMs = details.retryAfterMs
@@ -143,11 +146,22 @@ export function shapeOf(value: unknown): string {
   if (value === null) return 'null'
   if (typeof value === 'string')
     return value.length <= 64 ? JSON.stringify(value) : `a string of ${value.length} characters (${JSON.stringify(value.slice(0, 32))}…)`
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return `${typeof value} ${value}`
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
+    return `${typeof value} ${String(value).slice(0, 32)}`
   if (value instanceof Uint8Array) return `${value.byteLength} bytes`
   if (Array.isArray(value)) return `an array of ${value.length}`
-  if (typeof value === 'object') return `an object (${value.constructor?.name ?? 'no prototype'})`
-  return typeof value
+  return typeof value === 'object' ? objectShape(value) : typeof value
+}
+
+/** By its prototype, never by its own fields: those are input, and may hold anything or throw. */
+function objectShape(value: object): string {
+  try {
+    const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null
+    const name = prototype === null ? 'no prototype' : prototype.constructor?.name
+    return typeof name === 'string' && name.length <= 64 ? `an object (${name})` : 'an object'
+  } catch {
+    return 'an object' // a proxy may throw wherever it is touched
+  }
 }
 
 /** The chain of causes as plain text lines, outermost first, at most eight deep; cycles end it. */
@@ -163,9 +177,13 @@ export function causeChain(error: unknown): readonly string[] {
 }
 
 function describe(code: PortErrorCode, { adapter = 'ports', operation, target, detail, attempts }: PortErrorDetails): string {
-  const call = operation ? `${adapter}.${operation}(${target === undefined ? '' : JSON.stringify(target)})` : adapter
+  const call = operation ? `${adapter}.${operation}(${target === undefined ? '' : JSON.stringify(shortTarget(target))})` : adapter
   const tries = attempts !== undefined && attempts > 1 ? ` after ${attempts} attempts` : ''
   return `${call}: ${code}${tries}${detail ? `: ${detail}` : ''}`
+}
+
+function shortTarget(target: string | undefined): string | undefined {
+  return target === undefined || target.length <= MAX_TARGET ? target : `${target.slice(0, 64)}… (${target.length} characters)`
 }
 
 function vendorKeys(cause: unknown): readonly (string | undefined)[] {

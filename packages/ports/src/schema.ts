@@ -32,9 +32,18 @@ export function check<S extends StandardSchema>(schema: S, value: unknown): Sche
 
 /** Validates `value` or throws INVALID_ARGUMENT with every issue and its path; `what` names the value, e.g. `input of job receipt.issue`. */
 export async function validate<S extends StandardSchema>(schema: S, value: unknown, what: string): Promise<OutputOf<S>> {
-  const result = await check(schema, value)
+  const result = await answered(schema, value, what)
   if (result.issues === undefined) return result.value
   throw new PortError('INVALID_ARGUMENT', { detail: `${what}: ${issuesText(result.issues)}` })
+}
+
+/** A validator may throw where it should answer: one that calls itself does so on a value that is nested deep enough. */
+async function answered<S extends StandardSchema>(schema: S, value: unknown, what: string): Promise<SchemaResult<OutputOf<S>>> {
+  try {
+    return await check(schema, value)
+  } catch (cause) {
+    throw new PortError('INVALID_ARGUMENT', { detail: `${what}: its schema threw instead of answering`, cause })
+  }
 }
 
 /** `path: message; path: message`, at most eight issues. */

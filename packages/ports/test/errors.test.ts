@@ -87,6 +87,22 @@ describe('what an error shows', () => {
     expect(shapeOf(10n)).toBe('bigint 10')
   })
 
+  test('the shape of a hostile object: its own fields are not asked', () => {
+    expect(shapeOf(JSON.parse('{"constructor":{"name":"hunter2"}}'))).toBe('an object (Object)')
+    expect(shapeOf({ constructor: { name: { toString: 1 } } })).toBe('an object (Object)')
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    expect(shapeOf({ inner: proxy })).toBe('an object (Object)')
+    expect(shapeOf(10n ** 5_000n).length).toBeLessThan(100)
+  })
+
+  test('of a target without end only the beginning', () => {
+    const error = new PortError('INVALID_ARGUMENT', { operation: 'put', target: 'k'.repeat(1_000_000) })
+    expect(JSON.stringify(error).length).toBeLessThan(500)
+    expect(error.target).toContain('1000000 characters')
+    expect(new PortError('NOT_FOUND', { operation: 'get', target: 'k'.repeat(1_024) }).target).toHaveLength(1_024)
+  })
+
   test('invalid() names the field, the shape and the mend', () => {
     expect(invalid('key', '', 'use 1 to 1,024 bytes').message).toBe('ports: INVALID_ARGUMENT: key: got ""; use 1 to 1,024 bytes')
   })

@@ -58,7 +58,7 @@ export async function prepare<S extends StandardSchema>(
   if (options.key !== undefined || job.key !== undefined) needs('fifo')
 
   const data = decodeJson(encodeJson(input, `input of job ${job.name}`), `input of job ${job.name}`)
-  const output = await validated(job, data)
+  const output = await validate(job.input, data, `input of job ${job.name}`)
   const key = options.key ?? (job.key === undefined ? undefined : checkedKey('key', keyOf(job, output)))
   const id = newId(now)
   return {
@@ -93,15 +93,6 @@ export function seal({ job, data, headers }: PreparedJob, limits: JobLimits, sou
       detail: `the job with its envelope is ${payload.byteLength} bytes, the engine takes ${limits.maxPayloadBytes}: store the bulk as a blob and send its key`,
     })
   return { ...job, payload }
-}
-
-async function validated<S extends StandardSchema>(job: JobDefinition<S>, data: unknown): Promise<unknown> {
-  try {
-    return await validate(job.input, data, `input of job ${job.name}`)
-  } catch (cause) {
-    if (PortError.is(cause)) throw cause
-    throw new PortError('INVALID_ARGUMENT', { detail: `input of job ${job.name}: its schema threw instead of answering`, cause })
-  }
 }
 
 function keyOf<S extends StandardSchema>(job: JobDefinition<S>, output: unknown): unknown {

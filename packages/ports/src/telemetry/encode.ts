@@ -9,7 +9,16 @@ const MAX_DEPTH = 100
  * Why `value` would not come back from JSON as it is, or undefined when it would: JSON itself says nothing about NaN
  * (null), a Map (an empty object) or a function (left out). A Date is fine: it is stored in ISO 8601. [T1]
  */
-export function unfit(value: unknown, path = 'data', depth = 0): string | undefined {
+export function unfit(value: unknown): string | undefined {
+  try {
+    const why = unfitAt(value, 'data', 0)
+    return why === undefined || /^data[ […]/.test(why) ? why : `data: ${why}`
+  } catch (error) {
+    return `data threw when it was read: ${error instanceof Error ? error.message : shapeOf(error)}`
+  }
+}
+
+function unfitAt(value: unknown, path: string, depth: number): string | undefined {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -30,7 +39,7 @@ function unfitObject(value: object, path: string, depth: number): string | undef
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       const item: unknown = value[index]
-      const why = item === undefined ? `${path}[${index}] is undefined; JSON would make it null` : unfit(item, path, depth + 1)
+      const why = item === undefined ? `${path}[${index}] is undefined; JSON would make it null` : unfitAt(item, path, depth + 1)
       if (why !== undefined) return why
     }
     return undefined
@@ -40,7 +49,7 @@ function unfitObject(value: object, path: string, depth: number): string | undef
   if (prototype !== Object.prototype && prototype !== null && lossy(value))
     return `${path} is ${shapeOf(value)}; give plain objects, arrays, text and numbers`
   for (const name in value) {
-    const why = unfit((value as Record<string, unknown>)[name], name, depth + 1)
+    const why = unfitAt((value as Record<string, unknown>)[name], name, depth + 1)
     if (why !== undefined) return why
   }
   return undefined

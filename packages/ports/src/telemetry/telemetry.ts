@@ -228,7 +228,7 @@ export class Telemetry implements AsyncDisposable {
     if (wrong !== undefined) return this.#bury(newId(), event.name, undefined, data, reasonOf(wrong))
     const fields: EventFields = { id, type: event.name, source: this.#source, at, key: o.key, context: this.#contextOf(o.context) }
     if (this.#asynchronous.has(event.data)) return this.#takeLater(event, data, fields)
-    const result = check(event.data, data)
+    const result = answer(event.data, data)
     if (result instanceof Promise) {
       result.catch(() => undefined)
       this.#asynchronous.add(event.data)
@@ -364,6 +364,15 @@ export class Telemetry implements AsyncDisposable {
 
 /** A dead letter keeps its data up to here; a larger one keeps only what it was and why it died. */
 const MAX_DEAD_CHARACTERS = 1_048_576
+
+/** A validator that throws has refused: one that calls itself does so on data that is nested deep enough. */
+function answer(schema: StandardSchema, data: unknown): ReturnType<typeof check> {
+  try {
+    return check(schema, data)
+  } catch (error) {
+    return { issues: [{ message: `its schema threw instead of answering: ${error instanceof Error ? error.message : String(error)}` }] }
+  }
+}
 
 function wrongOption(id: unknown, at: number, key: unknown): PortError | undefined {
   if (id !== undefined && (typeof id !== 'string' || id.length > MAX_ID || !fitsLine(id)))
