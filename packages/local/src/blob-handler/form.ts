@@ -17,11 +17,10 @@ export async function uploadForm(context: HandlerContext, request: IncomingMessa
   response.writeHead(204, { etag: `"${info.etag}"`, 'x-content-type-options': 'nosniff' }).end()
 }
 
-function receive({ blobs, signer, clock }: HandlerContext, request: IncomingMessage, contentType: string): Promise<BlobInfo> {
-  const bad = (detail: string): PortError => new PortError('INVALID_ARGUMENT', { detail })
+async function receive({ blobs, signer, clock }: HandlerContext, request: IncomingMessage, contentType: string): Promise<BlobInfo> {
+  const parser = openParser(request, contentType)
   return new Promise((resolve, reject) => {
     const gone = new AbortController()
-    const parser = new Busboy({ headers: { ...request.headers, 'content-type': contentType }, limits: LIMITS })
     const fields = new Map<string, string>()
     let storing: Promise<BlobInfo> | undefined
     const end = (settle: () => void): void => {
@@ -61,6 +60,17 @@ function receive({ blobs, signer, clock }: HandlerContext, request: IncomingMess
     })
     request.pipe(parser)
   })
+}
+
+const bad = (detail: string): PortError => new PortError('INVALID_ARGUMENT', { detail })
+
+/** @throws INVALID_ARGUMENT for a content type without a boundary */
+function openParser(request: IncomingMessage, contentType: string): InstanceType<typeof Busboy> {
+  try {
+    return new Busboy({ headers: { ...request.headers, 'content-type': contentType }, limits: LIMITS })
+  } catch {
+    throw bad('the form names no boundary')
+  }
 }
 
 /** The file's bytes, ended by an error when they are more or fewer than the policy allows. */

@@ -69,7 +69,8 @@ export class UrlSigner {
     const key = mark < 0 ? undefined : decodeKey(target.slice(0, mark))
     if (key === undefined) return { refused: 'invalid' }
     const query = new URLSearchParams(target.slice(mark + 1))
-    const signature = query.get(PARAMETERS.signature) ?? ''
+    const [signature = '', ...more] = query.getAll(PARAMETERS.signature)
+    if (more.length > 0) return { refused: 'invalid' }
     query.delete(PARAMETERS.signature)
     if (!equal(signature, this.#sealUrl(method, key, query))) return { refused: 'invalid' }
     const expiresAt = new Date(Number(query.get(PARAMETERS.expires)) * 1_000)

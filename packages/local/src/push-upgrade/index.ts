@@ -43,7 +43,8 @@ export async function createPushUpgrade(options: PushUpgradeOptions = {}): Promi
   })
   return {
     handle(request, socket, head) {
-      if (new URL(request.url ?? '/', 'http://localhost').pathname !== path) return false
+      // Cut by hand: URL throws on targets such as `//`, which in an event handler would end the process.
+      if (request.url?.split('?', 1)[0] !== path) return false
       server.handleUpgrade(request, socket, head, (client) => join(client, registry))
       return true
     },
