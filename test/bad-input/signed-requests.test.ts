@@ -132,7 +132,7 @@ describe('a signed URL', () => {
   test('any path and query is answered, never with a blob', async () => {
     const part = fc.oneof(
       fc.constantFrom('/blobs', '/', '..', '%2e%2e', '%00', '%ff', '?', '&', 'pv-signature=', 'pv-expires=', '9'.repeat(400), '=', '%'),
-      fc.string({ unit: fc.constantFrom(...'abc/%?&=.;:@+-_~!0123456789[]{}'), maxLength: 20 }),
+      fc.string({ unit: fc.constantFrom(...'abc/%?&=.;:@+-_~!0123456789[]{}'.split('')), maxLength: 20 }),
     )
     await fc.assert(
       fc.asyncProperty(
