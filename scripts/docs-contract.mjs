@@ -1,15 +1,16 @@
 // Writes docs/contract.md: every clause of the contract beside every adapter of this repository, read from the suites and the
-// manifests.
+// manifests. Writes the numbers of clauses and mutants into both READMEs, between their marks.
 //
-//   node scripts/docs-contract.mjs           writes the file
-//   node scripts/docs-contract.mjs --check   changes nothing, exits with 1 when the file is not up to date
+//   node scripts/docs-contract.mjs           writes the files
+//   node scripts/docs-contract.mjs --check   changes nothing, exits with 1 when one of them is not up to date
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { format, resolveConfig } from 'prettier'
 import { suiteOf } from '../packages/contract/dist/index.js'
 import { local, noopTelemetry, stdoutTelemetry } from '../packages/local/dist/index.js'
 
-const file = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs/contract.md')
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const ports = [
   { port: 'blob', title: 'Blob storage', adapters: [local.blob] },
   { port: 'jobs', title: 'Job queue', adapters: [local.jobs] },
@@ -30,11 +31,13 @@ function table(head, rows) {
   return [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n')
 }
 
-const numbers = ports.map(({ port, title }) => {
-  const { cases, mutants } = suiteOf(port)
-  return [`[${title}](#${title.toLowerCase().replaceAll(' ', '-')})`, cases.length, mutants.length]
-})
-const sum = (column) => numbers.reduce((total, cells) => total + cells[column], 0)
+const numbers = ports.map(({ port }) => [suiteOf(port).cases.length, suiteOf(port).mutants.length])
+const sums = [0, 1].map((column) => numbers.reduce((total, counts) => total + counts[column], 0))
+
+/** The table of numbers; `names` are the ports' in their order. */
+function countsTable(head, names, together) {
+  return table(head, [...names.map((name, index) => [name, ...numbers[index]]), [together, ...sums]])
+}
 
 const sections = ports.map(({ port, title, adapters }) => {
   const { cases, mutants } = suiteOf(port)
@@ -60,13 +63,36 @@ Mutants are drivers that are broken on purpose; the suite must catch each of the
 
 This file is made from the suites and the manifests by \`npm run docs:contract\`.
 
-${table(['port', 'clauses', 'mutants'], [...numbers, ['together', sum(1), sum(2)]])}
+${countsTable(
+  ['port', 'clauses', 'mutants'],
+  ports.map(({ title }) => `[${title}](#${title.toLowerCase().replaceAll(' ', '-')})`),
+  'together',
+)}
 
 ${sections.join('\n')}`
 
-if (process.argv.includes('--check')) {
-  if (readFileSync(file, 'utf8') === text) process.exit(0)
-  console.error('docs/contract.md is not up to date: run npm run docs:contract')
-  process.exit(1)
+const english = countsTable(['port', 'clauses', 'mutants'], ['blob storage', 'job queue', 'push notifications', 'telemetry'], 'together')
+const portuguese = countsTable(
+  ['porta', 'cláusulas', 'mutantes'],
+  ['armazenamento de arquivos', 'fila de tarefas', 'notificações push', 'telemetria'],
+  'ao todo',
+)
+
+const files = {
+  'docs/contract.md': text,
+  'README.md': await withCounts('README.md', english),
+  'README.pt-BR.md': await withCounts('README.pt-BR.md', portuguese),
 }
-writeFileSync(file, text)
+const stale = Object.keys(files).filter((path) => readFileSync(join(root, path), 'utf8') !== files[path])
+if (process.argv.includes('--check')) {
+  if (stale.length > 0) console.error(`not up to date: ${stale.join(', ')}; run npm run docs:contract`)
+  process.exitCode = stale.length === 0 ? 0 : 1
+} else for (const path of stale) writeFileSync(join(root, path), files[path])
+
+/** The page with the table between its marks, in the house's format. */
+async function withCounts(path, counts) {
+  const file = join(root, path)
+  const marked = /(<!-- contract -->)[\s\S]*(<!-- \/contract -->)/
+  const page = readFileSync(file, 'utf8').replace(marked, `$1\n\n${counts}\n\n$2`)
+  return format(page, { ...(await resolveConfig(file)), filepath: file })
+}
