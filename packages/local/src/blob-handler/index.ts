@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join, resolve } from 'node:path'
-import { type BlobStorage, type Clock, type Logger, PortError, readSettings, silentLogger, systemClock } from '@pdvend/ports'
+import { type BlobStorage, type Clock, type Logger, PortError, readSettings, type Secret, silentLogger, systemClock } from '@pdvend/ports'
 import { config } from '../blob/config.js'
+import { fail } from '../blob/errors.js'
 import { readSigningKey } from '../blob/signing-key.js'
 import { UrlSigner } from '../blob/url-signer.js'
 import { mkdir } from 'node:fs/promises'
@@ -35,7 +36,7 @@ export interface HandlerContext {
  * conditions, PUT bound to type and size, POST forms with a size range [B104–B109]. Nothing is served without a valid
  * signature: verified in constant time, bound to method, key and expiry. `blobs` is the whole store, not a scope: a
  * signed key is the full one.
- * @throws CONFIG_INVALID when a setting is wrong
+ * @throws CONFIG_INVALID when a setting is wrong | PERMISSION_DENIED when the directory cannot be used
  */
 export async function createBlobHandler(blobs: BlobStorage, options: BlobHandlerOptions = {}): Promise<BlobHandler> {
   const { env = process.env, origins = [], clock = systemClock, log = silentLogger } = options
@@ -45,9 +46,7 @@ export async function createBlobHandler(blobs: BlobStorage, options: BlobHandler
     throw new PortError('CONFIG_INVALID', { adapter: 'local-blob', operation: 'open', detail })
   }
   const { settings } = read
-  const directory = join(resolve(settings.directory), 'blob')
-  await mkdir(directory, { recursive: true })
-  const signer = new UrlSigner(settings.url, await readSigningKey(directory, settings.signingKey))
+  const signer = new UrlSigner(settings.url, await keyOf(join(resolve(settings.directory), 'blob'), settings.signingKey))
   const context: HandlerContext = { blobs, signer, clock }
 
   return async (request, response) => {
@@ -58,6 +57,15 @@ export async function createBlobHandler(blobs: BlobStorage, options: BlobHandler
       log.warn({ code: PortError.is(error) ? error.code : 'INTERNAL', method: request.method }, 'a signed request failed')
       answerFailure(request, response, error)
     }
+  }
+}
+
+async function keyOf(directory: string, setting: Secret | undefined): Promise<Buffer> {
+  try {
+    await mkdir(directory, { recursive: true })
+    return await readSigningKey(directory, setting)
+  } catch (cause) {
+    throw fail('open', cause)
   }
 }
 

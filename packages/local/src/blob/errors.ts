@@ -11,4 +11,6 @@ export const fail = errorTable('local-blob', {
   ENFILE: { code: 'UNAVAILABLE', detail: 'the system has too many open files', outcome: 'not-applied' },
   EIO: { code: 'UNAVAILABLE', detail: 'the disk of PDVEND_LOCAL_DIR gives errors', outcome: 'not-applied' },
   ENOTDIR: { code: 'CONFIG_INVALID', detail: 'PDVEND_LOCAL_DIR is not a directory' },
+  EEXIST: { code: 'CONFIG_INVALID', detail: 'a file stands at PDVEND_LOCAL_DIR/blob, where a directory must be: move it away' },
+  EISDIR: { code: 'CONFIG_INVALID', detail: 'a directory stands at PDVEND_LOCAL_DIR/blob/signing.key: remove it' },
 })

@@ -45,6 +45,27 @@ const BUSY_BLOCK_MS = 20
 /** How long a write waits for other processes in all. */
 const BUSY_WAIT_MS = 15_000
 
+/** SQLite's primary result codes (https://sqlite.org/rescode.html): the low byte of every extended one. */
+const PRIMARY: Readonly<Record<number, string>> = {
+  3: 'SQLITE_PERM',
+  5: 'SQLITE_BUSY',
+  6: 'SQLITE_LOCKED',
+  8: 'SQLITE_READONLY',
+  10: 'SQLITE_IOERR',
+  11: 'SQLITE_CORRUPT',
+  13: 'SQLITE_FULL',
+  14: 'SQLITE_CANTOPEN',
+  18: 'SQLITE_TOOBIG',
+  26: 'SQLITE_NOTADB',
+}
+
+/** By its number where there is one: libsql 0.5 names extended codes `UNKNOWN_SQLITE_ERROR_1544` (seen Nov 2026). */
+function primaryCode(cause: unknown): string | undefined {
+  const { rawCode, message } = cause as { readonly rawCode?: unknown; readonly message?: unknown }
+  if (typeof rawCode === 'number') return PRIMARY[rawCode & 0xff]
+  return /Unable to open connection/.test(String(message)) ? 'SQLITE_CANTOPEN' : undefined
+}
+
 /** The engine's errors; extended codes start with the plain one. */
 export const failSqlite = errorTable(
   'local',
@@ -65,8 +86,7 @@ export const failSqlite = errorTable(
   },
   (cause) => {
     const code = String((cause as { code?: unknown }).code ?? '')
-    const open = /Unable to open connection/.test(String((cause as Error).message)) ? 'SQLITE_CANTOPEN' : undefined
-    return [code, code.split('_').slice(0, 2).join('_'), open]
+    return [code, code.split('_').slice(0, 2).join('_'), primaryCode(cause)]
   },
 )
 
@@ -81,7 +101,7 @@ export async function openDatabase(file: string, migrations: readonly string[]):
     throw new PortError('CONFIG_INVALID', {
       adapter: 'local',
       operation: 'open',
-      detail: 'cannot make the directory of PDVEND_LOCAL_DIR',
+      detail: 'cannot make the directory of PDVEND_LOCAL_DIR: check that it is a directory that the process may write to',
       cause,
     })
   }
@@ -209,7 +229,8 @@ async function patient<T>(attempt: () => T): Promise<T> {
     try {
       return attempt()
     } catch (error) {
-      if ((error as { code?: unknown }).code !== 'SQLITE_BUSY' || Date.now() > deadline) throw error
+      const busy = (error as { code?: unknown }).code === 'SQLITE_BUSY' || primaryCode(error) === 'SQLITE_BUSY'
+      if (!busy || Date.now() > deadline) throw error
       await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 10))
     }
   }
