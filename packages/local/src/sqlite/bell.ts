@@ -1,5 +1,6 @@
 import { closeSync, constants, type FSWatcher, mkdirSync, openSync, watch, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { failSqlite } from './database.js'
 
 /**
  * Wakes the other processes that share a directory: whoever has committed something rings, everybody else's listeners
@@ -13,9 +14,9 @@ export interface Bell {
   close(): void
 }
 
+/** @throws CONFIG_INVALID | PERMISSION_DENIED | UNAVAILABLE what is wrong with PDVEND_LOCAL_DIR */
 export function openBell(file: string, fallbackMs = 1_000): Bell {
-  mkdirSync(dirname(file), { recursive: true })
-  const handle = openSync(file, constants.O_RDWR | constants.O_CREAT)
+  const handle = openFile(file)
   const listeners = new Set<() => void>()
   let watcher: FSWatcher | undefined
   let fallback: ReturnType<typeof setInterval> | undefined
@@ -68,5 +69,14 @@ export function openBell(file: string, fallbackMs = 1_000): Bell {
       listeners.clear()
       closeSync(handle)
     },
+  }
+}
+
+function openFile(file: string): number {
+  try {
+    mkdirSync(dirname(file), { recursive: true })
+    return openSync(file, constants.O_RDWR | constants.O_CREAT)
+  } catch (cause) {
+    throw failSqlite('open', cause)
   }
 }

@@ -83,6 +83,11 @@ export const failSqlite = errorTable(
     SQLITE_NOTADB: { code: 'INTEGRITY_FAILED', detail: 'the file is not an SQLite database: move it away or restore it from a backup' },
     SQLITE_IOERR: { code: 'UNAVAILABLE', detail: 'the disk of PDVEND_LOCAL_DIR gives errors' },
     SQLITE_TOOBIG: 'TOO_LARGE',
+    EACCES: { code: 'PERMISSION_DENIED', detail: 'give the process access to PDVEND_LOCAL_DIR' },
+    EPERM: { code: 'PERMISSION_DENIED', detail: 'give the process access to PDVEND_LOCAL_DIR' },
+    EROFS: { code: 'PERMISSION_DENIED', detail: 'PDVEND_LOCAL_DIR is read-only: give the process write access' },
+    EISDIR: { code: 'CONFIG_INVALID', detail: 'a directory stands in PDVEND_LOCAL_DIR where a file must be: move it away' },
+    ENOSPC: { code: 'UNAVAILABLE', detail: 'the disk of PDVEND_LOCAL_DIR is full', retryable: false, outcome: 'not-applied' },
   },
   (cause) => {
     const code = String((cause as { code?: unknown }).code ?? '')
