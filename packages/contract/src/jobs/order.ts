@@ -154,6 +154,10 @@ export const order: readonly JobCase[] = [
       await first.done()
       const fourth = start()
       await until(subject, () => empty(queue, name), { real: true })
+      third.process.send('stop')
+      fourth.process.send('stop')
+      // Ended, so that all they have told is here.
+      await Promise.all([third.done(), fourth.done()])
       const spans = [first, second, third, fourth]
         .flatMap(({ messages }) => messages as { n: number; start?: number; end?: number; id?: string }[])
         .filter(({ id }) => id !== undefined)
@@ -171,9 +175,6 @@ export const order: readonly JobCase[] = [
           )
         }
       }
-      third.process.send('stop')
-      fourth.process.send('stop')
-      await Promise.all([third.done(), fourth.done()])
     },
   },
   {
