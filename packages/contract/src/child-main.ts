@@ -5,5 +5,9 @@ const [script, task] = process.argv.slice(2)
 const { module, env, args } = JSON.parse(task!) as ChildTask
 const { manifest } = (await import(module)) as { manifest: AnyAdapter }
 const { run } = (await import(script!)) as { run: ChildScript }
+// Nobody is left to hear of it.
+const orphaned = (): never => process.exit(1)
+process.once('disconnect', orphaned)
 await run({ manifest, env, args, send: (message) => process.send?.(message) })
+process.off('disconnect', orphaned)
 process.disconnect?.()

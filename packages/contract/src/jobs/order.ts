@@ -154,6 +154,8 @@ export const order: readonly JobCase[] = [
       await first.done()
       const fourth = start()
       await until(subject, () => empty(queue, name), { real: true })
+      // Before it is ready it would not hear that it should stop.
+      await fourth.message((message) => (message as { ready?: boolean }).ready === true)
       third.process.send('stop')
       fourth.process.send('stop')
       // Ended, so that all they have told is here.
