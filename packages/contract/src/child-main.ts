@@ -8,6 +8,12 @@ const { run } = (await import(script!)) as { run: ChildScript }
 // Nobody is left to hear of it.
 const orphaned = (): never => process.exit(1)
 process.once('disconnect', orphaned)
-await run({ manifest, env, args, send: (message) => process.send?.(message) })
+let told = Promise.resolve()
+const send = (message: unknown): void => {
+  told = new Promise((resolve) => process.send?.(message, () => resolve()))
+}
+await run({ manifest, env, args, send })
+// Disconnecting drops what is still on its way.
+await told
 process.off('disconnect', orphaned)
 process.disconnect?.()

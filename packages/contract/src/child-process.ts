@@ -43,8 +43,7 @@ export function spawnChild(script: URL, task: ChildTask): Child {
   let errors = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text))
   child.on('message', (message) => messages.push(message))
-  // `close` comes after the last message; `exit` may come before it.
-  const exited = once(child, 'close') as Promise<[number | null, string | null]>
+  const exited = ended(child)
   return {
     process: child,
     messages,
@@ -67,4 +66,12 @@ export function spawnChild(script: URL, task: ChildTask): Child {
       return code
     },
   }
+}
+
+/** Code and signal, once every message is here: `exit` may come before the last of them, and each is told in a later turn. */
+async function ended(child: ChildProcess): Promise<[number | null, string | null]> {
+  const how = (await once(child, 'close')) as [number | null, string | null]
+  while (child.connected) await new Promise((resolve) => setTimeout(resolve, 1))
+  await new Promise((resolve) => setImmediate(resolve))
+  return how
 }
