@@ -2,7 +2,7 @@ import type { RefObject } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 
 /** A scanner types faster than anybody: longer pauses in milliseconds begin a new code. */
-const PAUSE_MS = 100
+const PAUSE_MS = 300
 
 /**
  * A barcode scanner is a keyboard that types digits and Enter. Wherever the focus is, except in a field or a dialog, its
