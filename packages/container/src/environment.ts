@@ -40,7 +40,14 @@ export async function readEnvironment(choices: Choices, env: Environment): Promi
   const settings: Partial<Record<PortName, unknown>> = {}
   for (const port of portNames) {
     const adapter = chooseAdapter(port, choices, profile, source, problems)
-    if (adapter === undefined) continue
+    if (adapter === undefined) {
+      await checkOffered(
+        choices.adapters.filter((offered) => offered.port === port),
+        source,
+        problems,
+      )
+      continue
+    }
     adapters[port] = adapter
     settings[port] = await readShape(adapter.config, source, problems)
     problems.push(...capabilityProblems(choices, adapter, adapter.capabilities, profile, source))
@@ -166,6 +173,20 @@ async function readShape(shape: SettingsShape, source: Environment, problems: Co
     else problems.push(...read.problems.map(({ env, got, wants }) => ({ variable: env, got, wants })))
   }
   return values
+}
+
+/** Where the choice itself is wrong nothing is asked for, but what is set must be right for one of the adapters that read it. */
+async function checkOffered(adapters: readonly AnyAdapter[], source: Environment, problems: ConfigProblem[]): Promise<void> {
+  const given = adapters.flatMap(({ config }) => Object.values(config)).filter(({ env }) => source[env] !== undefined)
+  for (const variable of new Set(given.map(({ env }) => env))) {
+    const readings: ConfigProblem[][] = []
+    for (const setting of given.filter(({ env }) => env === variable)) {
+      const wrong: ConfigProblem[] = []
+      await readShape({ setting }, source, wrong)
+      readings.push(wrong)
+    }
+    if (readings.every((wrong) => wrong.length > 0)) problems.push(...readings[0]!)
+  }
 }
 
 function validatorFailed({ env, doc }: Setting, error: unknown): { env: string; got: string; wants: string } {

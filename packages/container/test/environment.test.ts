@@ -156,6 +156,16 @@ describe('settings', () => {
     )
   })
 
+  test('a wrong profile or adapter does not hide what else is wrong', async () => {
+    const { problems } = await failure({ PDVEND_PROFILE: 'locla', PDVEND_BLOB_BUCKET: 'ab', PDVEND_JOBS: 'kafka', PDVEND_JOBS_TLS: '' })
+    expect(problems.map(({ variable }) => variable).sort()).toEqual([
+      'PDVEND_BLOB_BUCKET',
+      'PDVEND_JOBS',
+      'PDVEND_JOBS_TLS',
+      'PDVEND_PROFILE',
+    ])
+  })
+
   test('a validator that throws is a problem of its variable', async () => {
     const schema = { '~standard': { version: 1, vendor: 'x', validate: () => Promise.reject(new RangeError('secret-ish')) } } as const
     const broken = defineApp({

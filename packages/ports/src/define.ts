@@ -28,7 +28,7 @@ export interface JobDefinition<S extends StandardSchema = StandardSchema> extend
 
 /** Declares a job. Enqueue and handle it with the same definition. */
 export function defineJob<S extends StandardSchema>(name: string, options: JobOptions<S>): JobDefinition<S> {
-  return { ...options, name: checkedName(name, 'job name') }
+  return { ...options, name: checkedName(name, 'job name'), input: checkedSchema(options?.input, `input of job ${name}`) }
 }
 
 export interface MessageOptions<S extends StandardSchema> {
@@ -45,7 +45,7 @@ export interface MessageDefinition<S extends StandardSchema = StandardSchema> ex
 
 /** Declares a push message, to be shared by the app and its devices. */
 export function defineMessage<S extends StandardSchema>(name: string, options: MessageOptions<S>): MessageDefinition<S> {
-  return { ...options, name: checkedName(name, 'message name') }
+  return { ...options, name: checkedName(name, 'message name'), body: checkedSchema(options?.body, `body of message ${name}`) }
 }
 
 export interface EventOptions<S extends StandardSchema> {
@@ -59,7 +59,7 @@ export interface EventDefinition<S extends StandardSchema = StandardSchema> exte
 
 /** Declares a telemetry event; its name and schema also make its table. */
 export function defineEvent<S extends StandardSchema>(name: string, options: EventOptions<S>): EventDefinition<S> {
-  return { ...options, name: checkedName(name, 'event name') }
+  return { ...options, name: checkedName(name, 'event name'), data: checkedSchema(options?.data, `data of event ${name}`) }
 }
 
 /** Fits every engine's names: SQS queues (80 characters), Kafka topics, MQTT levels, SQL tables. */
@@ -69,6 +69,11 @@ const MAX_NAME = 64
 function checkedName(name: string, field: string): string {
   if (typeof name === 'string' && name.length <= MAX_NAME && NAME.test(name)) return name
   throw invalid(field, name, `use at most ${MAX_NAME} of a-z 0-9, words joined by . _ or -, e.g. "receipt.issue"`)
+}
+
+function checkedSchema<S extends StandardSchema>(schema: S, field: string): S {
+  if (typeof (schema as Partial<S> | undefined)?.['~standard']?.validate === 'function') return schema
+  throw invalid(field, schema, 'give a Standard Schema, e.g. z.object({ ... }) of Zod, Valibot or ArkType')
 }
 
 export { PortError } from './errors.js'

@@ -60,7 +60,7 @@ export async function openTill(
 export async function scan(page: Page, ean: string): Promise<void> {
   await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur())
   const keyboard = await page.context().newCDPSession(page)
-  const keys = [...ean].map((digit) => ({ key: digit, code: `Digit${digit}`, text: digit }))
+  const keys = Array.from(ean, (digit) => ({ key: digit, code: `Digit${digit}`, text: digit }))
   const strokes = [...keys, { key: 'Enter', code: 'Enter', text: '\r' }].flatMap((key) => [
     keyboard.send('Input.dispatchKeyEvent', { type: 'keyDown', ...key }),
     keyboard.send('Input.dispatchKeyEvent', { type: 'keyUp', key: key.key, code: key.code }),
