@@ -183,14 +183,13 @@ interface Told {
 /** Runs the program of `victim.mjs` on a directory as a user; gives what it told, once it has ended by itself. */
 async function victim(mode: string, path: string, uid?: number): Promise<readonly Told[]> {
   const program = fileURLToPath(new URL('./victim.mjs', import.meta.url))
-  const child = fork(program, [mode, path], {
+  const child = fork(program, [mode, path, ...(uid === undefined ? [] : [String(uid)])], {
     execArgv: [],
     env: { ...process.env, ...envOf(path) },
-    ...(uid === undefined ? {} : { uid, gid: uid }),
   })
   const told: Told[] = []
   child.on('message', (line) => void told.push(line as Told))
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
   expect({ code, signal, told }).toEqual({ code: 0, signal: null, told })
   return told
 }

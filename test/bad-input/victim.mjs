@@ -1,5 +1,6 @@
 // A program on the local profile that meets a bad disk. It tells its parent what each call said, and must end by itself.
-import { closeSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { inspect } from 'node:util'
 import { defineApp } from '@pdvend/container'
@@ -7,7 +8,7 @@ import { local } from '@pdvend/local'
 import { BlobStorage, causeChain, defineEvent, defineJob, defineMessage, JobQueue, PushNotifications, Telemetry } from '@pdvend/ports'
 import { z } from 'zod'
 
-const [mode, directory] = process.argv.slice(2)
+const [mode, directory, user] = process.argv.slice(2)
 const secret = process.env.PDVEND_BLOB_SIGNING_KEY
 const shown = []
 const note = (fields, message) => void shown.push(inspect({ fields, message }, { depth: 9 }))
@@ -22,8 +23,9 @@ const tellError = (step, error) => {
   tell(step, error?.code ?? 'no error', error?.message ?? '')
 }
 const env = { PDVEND_LOCAL_DIR: directory, PDVEND_BLOB_SIGNING_KEY: secret, PDVEND_TIMEOUT_MS: '4000' }
-const start = () => defineApp({ profiles: { local }, log, signals: [] }).start(env)
+const start = (folder = directory) => defineApp({ profiles: { local }, log, signals: [] }).start({ ...env, PDVEND_LOCAL_DIR: folder })
 
+if (user !== undefined) await become(Number(user))
 if (mode === 'start')
   await start().then(
     (running) => running.close(),
@@ -31,6 +33,16 @@ if (mode === 'start')
   )
 else await fill()
 process.disconnect()
+
+/** Goes on as another user. What will be needed is loaded before, for that user may not be able to read where Node and the packages are. */
+async function become(id) {
+  const warm = mkdtempSync(join(tmpdir(), 'pdvend-warm-'))
+  await (await start(warm)).close()
+  rmSync(warm, { recursive: true })
+  process.setgroups([])
+  process.setgid(id)
+  process.setuid(id)
+}
 
 async function fill() {
   const running = await start()
