@@ -9,6 +9,11 @@ export interface Engine {
   readonly clock?: 'real' | 'fake'
   /** File URL of a module whose `manifest` export is the adapter: for cases that start other processes. */
   readonly module?: string
+  /**
+   * Makes the queues of these names, as `pdvend provision` does, for engines on which an adapter makes none by itself. Called
+   * before a case first uses a name; may be called again for the same one.
+   */
+  provision?(queues: readonly string[]): Promise<void>
   /** Stops the engine in order and starts it again with its data. */
   restart?(): Promise<void>
   /** Kills it without notice and starts it again with its data. */

@@ -43,6 +43,7 @@ export class Subject<Port extends PortName, Face> implements AsyncDisposable {
   /** Unique for this case and run; use it in each name. */
   readonly run: string
   readonly #closers: (() => Promise<unknown>)[] = []
+  readonly #queues = new Set<string>()
 
   constructor(
     readonly suite: ContractSuite<Port, Face>,
@@ -73,9 +74,28 @@ export class Subject<Port extends PortName, Face> implements AsyncDisposable {
     const deps = { clock: open.clock ?? this.clock, log: silentLogger, signal: AbortSignal.timeout(30_000) }
     const driver = await this.manifest.open(read.settings as never, deps)
     this.#closers.push(() => driver.close())
-    const mutated = this.options.mutant?.mutate(driver) ?? driver
+    const provisioned = this.engine.provision === undefined ? driver : this.#provisioned(driver, this.engine.provision.bind(this.engine))
+    const mutated = this.options.mutant?.mutate(provisioned) ?? provisioned
     const shaken = this.options.chaos ? unreliable(mutated, this.options.chaos, this.random) : mutated
     return (open.wrap?.(shaken as never) ?? shaken) as PortTypes[Port]['driver']
+  }
+
+  /** Makes each queue before its first job is put in or asked for: an app's are made by `pdvend provision`. */
+  #provisioned<D extends object>(driver: D, provision: (queues: readonly string[]) => Promise<void>): D {
+    return intercept(driver, async (name, call, [first]) => {
+      const queues =
+        name === 'enqueue'
+          ? (first as readonly { readonly name: string }[]).map((job) => job.name)
+          : name === 'receive'
+            ? (first as { readonly names: readonly string[] }).names
+            : []
+      const fresh = [...new Set(queues)].filter((queue) => !this.#queues.has(queue))
+      if (fresh.length > 0) {
+        await provision(fresh)
+        for (const queue of fresh) this.#queues.add(queue)
+      }
+      return call()
+    })
   }
 
   /** The app's face over a driver of its own. */

@@ -2,6 +2,7 @@ import type { BlobCapabilities, BlobDriver } from './blob/driver.js'
 import type { Clock } from './clock.js'
 import type { JobCapabilities, JobDriver } from './jobs/driver.js'
 import type { Logger } from './log.js'
+import type { ProvisionPlan, ProvisionResources } from './provision.js'
 import type { PushCapabilities, PushDriver } from './push/driver.js'
 import type { SettingsOf, SettingsShape } from './settings.js'
 import type { TelemetryCapabilities, TelemetryDriver } from './telemetry/driver.js'
@@ -47,6 +48,11 @@ export interface AdapterManifest<
    * @throws CONFIG_INVALID | UNAVAILABLE | UNAUTHENTICATED | PERMISSION_DENIED | NOT_FOUND (e.g. the bucket)
    */
   open(settings: SettingsOf<Shape>, deps: AdapterDeps): Promise<PortTypes[Port]['driver']>
+  /**
+   * Looks at what the engine has and plans what is missing: buckets, topics, queues. `open` never makes them. Lazy like
+   * `open`. Absent: nothing has to be made beforehand.
+   */
+  provision?(settings: SettingsOf<Shape>, resources: ProvisionResources, deps: AdapterDeps): Promise<ProvisionPlan>
 }
 
 /** A manifest of any adapter of one port, its settings' types forgotten. */
@@ -59,6 +65,7 @@ export interface AnyAdapter<
   readonly config: SettingsShape
   readonly capabilities: Capabilities
   open(settings: never, deps: AdapterDeps): Promise<PortTypes[Port]['driver']>
+  provision?(settings: never, resources: ProvisionResources, deps: AdapterDeps): Promise<ProvisionPlan>
 }
 
 /** Types a manifest: capabilities are kept as literals, so that the compiler can check what an app requires. */
