@@ -2,6 +2,7 @@ import type { AnyAdapter, PortName } from '@pdvend/ports'
 import type { Engine } from './engine.js'
 import { runCase, runMutants, unavailable } from './run.js'
 import { suiteOf } from './suites.js'
+import { Tally } from './tally.js'
 
 /** The part of a test runner that the contract needs; Jest, Vitest, node:test and Mocha have it as globals or imports. */
 export interface TestRunner {
@@ -16,6 +17,8 @@ export interface DescribeOptions {
   readonly engine: Engine | (() => Promise<Engine>)
   /** What the engine that will be started can do; needed where `engine` is a function, to name the cases before it runs. */
   readonly abilities?: Engine
+  /** Why this machine cannot have the engine: every clause is skipped, with this reason in its title. Default: it can. */
+  readonly missing?: string | undefined
   /** Default: the globals `describe`, `test`, `beforeAll`, `afterAll`. */
   readonly runner?: TestRunner
   /** Also runs every mutant, which must be caught. Default false. */
@@ -27,23 +30,39 @@ export function describeContract<Port extends PortName>(manifest: AnyAdapter<Por
   const { describe, test, beforeAll, afterAll } = options.runner ?? (globalThis as unknown as TestRunner)
   const suite = suiteOf(manifest.port)
   describe(`contract of ${manifest.port}: ${manifest.name}`, () => {
+    const tally = new Tally()
     let engine: Engine | undefined = typeof options.engine === 'function' ? undefined : options.engine
     beforeAll?.(async () => {
       if (typeof options.engine === 'function') engine = await options.engine()
     }, 120_000)
-    afterAll?.(async () => engine?.stop?.(), 60_000)
+    afterAll?.(async () => {
+      if (engine !== undefined) tally.write(manifest, engine)
+      await engine?.stop?.()
+    }, 60_000)
     const handle = engine ?? options.abilities
     for (const contractCase of suite.cases) {
       const name = `${contractCase.id} ${contractCase.title}`
-      const reason = handle === undefined ? undefined : unavailable(contractCase, handle)
-      if (reason !== undefined) test.skip(`${name} (skipped: ${reason})`, async () => {})
-      else test(name, async () => void (await runCase(suite, contractCase, manifest, engine!)), (contractCase.timeoutMs ?? 30_000) + 5_000)
+      const reason = options.missing ?? (handle === undefined ? undefined : unavailable(contractCase, handle))
+      if (reason !== undefined) {
+        tally.add('skipped')
+        test.skip(`${name} (skipped: ${reason})`, async () => {})
+        continue
+      }
+      const body = async (): Promise<void> => {
+        const count = (fate: 'passed' | 'refused' | 'failed'): void => tally.add(fate)
+        await runCase(suite, contractCase, manifest, engine!).then(count, (error: unknown) => {
+          count('failed')
+          throw error
+        })
+      }
+      test(name, body, (contractCase.timeoutMs ?? 30_000) + 5_000)
     }
-    if (options.mutants !== true) return
+    if (options.mutants !== true || options.missing !== undefined) return
     for (const mutant of suite.mutants) {
       const body = async (): Promise<void> => {
         const [fate] = await runMutants({ ...suite, mutants: [mutant] }, manifest, engine!)
         if (fate?.caughtBy === undefined) throw new Error(`mutant "${mutant.name}" lived: ${mutant.fault}`)
+        tally.add('mutantsCaught')
       }
       test(`mutant "${mutant.name}" is caught by ${mutant.clauses.join(' or ')}`, body, 120_000)
     }

@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from '@jest/globals'
-import { describeContract, type Engine, suiteOf, type TestRunner } from '@pdvend/contract'
+import { type ContractTally, describeContract, type Engine, suiteOf, type TestRunner } from '@pdvend/contract'
 import { adapterOf } from './telemetry-of-one.js'
 
 /** A test runner that only writes down what it is given. */
@@ -37,6 +40,15 @@ describe('describeContract', () => {
     expect(tests.filter((name) => name.startsWith('mutant '))).toHaveLength(mutants.length)
   })
 
+  test('skips every clause with the reason where the engine is missing', () => {
+    const { tests, skipped, runner } = recorder()
+    const engine = (): Promise<Engine> => Promise.reject(new Error('must not start'))
+    describeContract(adapterOf(), { engine, missing: 'MinIO: go is not on this machine', runner, mutants: true })
+    expect(tests).toEqual([])
+    expect(skipped).toHaveLength(cases.length)
+    expect(skipped[0]).toMatch(/ \(skipped: MinIO: go is not on this machine\)$/)
+  })
+
   test('starts the engine before the clauses and stops it after them', async () => {
     const { hooks, runner } = recorder()
     const log: string[] = []
@@ -51,12 +63,18 @@ describe('describeContract', () => {
 
   test('runs under node:test, where every clause that applies passes', async () => {
     const file = fileURLToPath(new URL('./children/under-node-test.mjs', import.meta.url))
-    const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...env } = process.env
+    const results = mkdtempSync(join(tmpdir(), 'pdvend-results-'))
+    const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...outer } = process.env
+    const env = { ...outer, PDVEND_TEST_RESULTS: results }
     const out = await new Promise<string>((resolve) => {
       execFile(process.execPath, ['--test-reporter=tap', file], { env }, (_error, stdout, stderr) => resolve(stdout + stderr))
     })
     expect(out).toMatch(/^# fail 0$/m)
     expect(Number(/^# pass (\d+)$/m.exec(out)?.[1])).toBeGreaterThan(20)
     expect(out).toContain(`${cases[0]!.id} ${cases[0]!.title}`)
+    const tally = JSON.parse(readFileSync(join(results, readdirSync(results)[0]!), 'utf8')) as ContractTally
+    rmSync(results, { recursive: true })
+    expect(tally).toMatchObject({ port: 'telemetry', failed: 0 })
+    expect(tally.passed + tally.refused).toBe(Number(/^# pass (\d+)$/m.exec(out)?.[1]))
   }, 60_000)
 })

@@ -1,4 +1,6 @@
 export { launchers, launcherOf } from './catalog.js'
+export { wantedEngines } from './choice.js'
 export { startKafkaCluster, type KafkaCluster } from './kafka-cluster.js'
 export { startEngine, whyMissing, type LaunchOptions } from './launch.js'
 export { EngineMissing, engineNames, type EngineName, type Launcher, type Report, type RunningEngine } from './launcher.js'
+export { provisionWanted } from './provision-wanted.js'

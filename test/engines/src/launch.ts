@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { launcherOf } from './catalog.js'
+import { isChosen, knownMissing } from './choice.js'
 import { EngineMissing, type EngineName, type Launcher, type Place, type Plan, type Report, type RunningEngine } from './launcher.js'
 import { EngineProcess } from './process/engine-process.js'
 import { freePorts } from './process/ports.js'
@@ -44,7 +45,7 @@ export async function startEngine(name: EngineName, options: LaunchOptions = {})
 
 /**
  * Why this machine cannot have the engine, or undefined once it is provisioned. For a test file's first line, since it may take
- * minutes. With `CI=true` a missing engine is no reason to skip: it throws.
+ * minutes. With `CI=true` a missing engine is no reason to skip: it throws. One that `PDVEND_TEST_ENGINES` leaves out never is.
  */
 export async function whyMissing(
   name: EngineName,
@@ -52,16 +53,24 @@ export async function whyMissing(
 ): Promise<string | undefined> {
   const launcher = launcherOf(name)
   const { version = launcher.versions[0], report = toStandardError, named = true } = options
-  if (named && process.env[launcher.variable]) return undefined
+  if (!isChosen(name, version)) return `PDVEND_TEST_ENGINES leaves out ${launcher.title} ${version}`
   try {
-    if ((await launcher.find(version)) !== undefined) return undefined
-    if (launcher.container !== undefined && (await dockerAnswers())) return undefined
-    await launcher.provision(version, report)
+    await provide(launcher, version, report, named)
     return undefined
   } catch (error) {
     if (process.env['CI'] === 'true' && launcher.elsewhere === undefined) throw error
     return `${launcher.title} ${version}: ${error instanceof Error ? error.message : String(error)}`
   }
+}
+
+/** Makes sure that the engine can be started. @throws {@link EngineMissing}, or what went wrong while it was provisioned */
+export async function provide(launcher: Launcher, version: string, report: Report, named: boolean): Promise<void> {
+  if (named && process.env[launcher.variable]) return
+  const known = knownMissing(launcher.name, version)
+  if (known !== undefined) throw new EngineMissing(known)
+  if ((await launcher.find(version)) !== undefined) return
+  if (launcher.container !== undefined && (await dockerAnswers())) return
+  await launcher.provision(version, report)
 }
 
 /** Runs on whatever version it is; nobody but its owner may break or empty it. */
