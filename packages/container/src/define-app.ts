@@ -1,6 +1,7 @@
 import { type AnyAdapter, type Clock, invalid, type Logger, type PortName, portNames, silentLogger, systemClock } from '@pdvend/ports'
 import { type Choices, type Environment, readEnvironment } from './environment.js'
 import type { PortSettings } from './port-classes.js'
+import { type AppJob, planProvision, type Provision } from './provision.js'
 import { assertRequires, type CheckedRequires, type Profiles, type Requires } from './requires.js'
 import { run, type Running } from './running.js'
 import { openPorts } from './start.js'
@@ -13,6 +14,11 @@ export interface AppOptions<P extends Profiles, R extends Requires> {
   readonly requires?: R & CheckedRequires<P, R>
   /** Adapters beside those of the profiles, for `PDVEND_BLOB=<name>` and the like: any package's manifest will do. */
   readonly adapters?: readonly AnyAdapter[]
+  /**
+   * Its job definitions: `provision` makes their queues, and `start` refuses an engine that has not got them. Default none: then
+   * it is the first job that finds its queue missing.
+   */
+  readonly jobs?: readonly AppJob[]
   /** Options of the port classes beside the environment's. */
   readonly ports?: PortSettings
   /** Default: says nothing. */
@@ -38,6 +44,12 @@ export interface App<P extends Profiles = Profiles> {
    * @throws CONFIG_INVALID with every problem at once ({@link ConfigError}) | what an adapter's `open` throws; nothing stays open
    */
   start<const Port extends PortName = PortName>(env?: Environment, options?: StartOptions<Port>): Promise<Running<Port>>
+  /**
+   * Reads the environment, looks at the engines that it asks for and plans what they lack; `apply` of the plan makes it. Opens no
+   * port. `env` defaults to `process.env`.
+   * @throws CONFIG_INVALID with every problem at once ({@link ConfigError}) | what an adapter's `provision` throws
+   */
+  provision(env?: Environment, options?: StartOptions<PortName>): Promise<Provision>
 }
 
 /** What an environment asks for. */
@@ -48,7 +60,7 @@ export interface Chosen {
 }
 
 export interface StartOptions<Port extends PortName> {
-  /** Opens these ports alone, e.g. a worker that needs no broker: `['jobs', 'blob']`. Default: all four. */
+  /** These ports alone, e.g. a worker that needs no broker: `['jobs', 'blob']`. Default: all four. */
   readonly only?: readonly Port[]
 }
 
@@ -57,10 +69,11 @@ export interface StartOptions<Port extends PortName> {
  * @throws INVALID_ARGUMENT when adapters contradict each other or a required capability does not exist
  */
 export function defineApp<const P extends Profiles, const R extends Requires = {}>(options: AppOptions<P, R>): App<P> {
-  const { profiles, ports = {}, log = silentLogger, signals = ['SIGTERM', 'SIGINT'], clock = systemClock } = options
+  const { profiles, jobs = [], ports = {}, log = silentLogger, signals = ['SIGTERM', 'SIGINT'], clock = systemClock } = options
   const adapters = collectAdapters(profiles, options.adapters ?? [])
   const requires: Requires = options.requires ?? {}
   assertRequires(requires, adapters)
+  assertJobs(jobs)
   const choices: Choices = { profiles, requires, adapters }
   return {
     profiles,
@@ -70,16 +83,30 @@ export function defineApp<const P extends Profiles, const R extends Requires = {
       return { profile, adapters: chosen }
     },
     async start<Port extends PortName>(env: Environment = process.env, { only }: StartOptions<Port> = {}) {
-      const unknown = only?.find((port) => !portNames.includes(port))
-      if (unknown !== undefined)
-        throw invalid('only', unknown, `the ports are ${portNames.join(', ')}`, { adapter: 'container', operation: 'start' })
+      assertPorts(only, 'start')
       const plan = await readEnvironment(choices, env)
-      const opened = await openPorts(choices, plan, only ?? portNames, { clock, log, ports })
+      const opened = await openPorts(choices, plan, only ?? portNames, { clock, log, ports, jobs })
       const running = run<Port>(plan, opened, signals, log)
-      log.info({ profile: plan.profile, ...running.adapters }, 'started')
+      log.info({ profile: plan.profile, ...running.adapters, facts: running.facts }, 'started')
       return running
     },
+    async provision(env = process.env, { only } = {}) {
+      assertPorts(only, 'provision')
+      return planProvision(await readEnvironment(choices, env), jobs, only ?? portNames, { clock, log })
+    },
   }
+}
+
+function assertPorts(only: readonly PortName[] | undefined, operation: string): void {
+  const unknown = only?.find((port) => !portNames.includes(port))
+  if (unknown !== undefined) throw invalid('only', unknown, `the ports are ${portNames.join(', ')}`, { adapter: 'container', operation })
+}
+
+function assertJobs(jobs: readonly AppJob[]): void {
+  const names = jobs.map(({ name }) => name)
+  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  if (twice !== undefined)
+    throw invalid('jobs', twice, 'two jobs have this name, which is their queue', { adapter: 'container', operation: 'defineApp' })
 }
 
 /** Every adapter once; one name for two adapters of a port would make the override ambiguous. */

@@ -3,8 +3,8 @@ import { overrideVariable } from './environment.js'
 import { configError } from './problems.js'
 import type { Redactor } from './redact.js'
 
-/** Why an adapter did not open, in words that say what to set, install or start. */
-export function openFailure(adapter: AnyAdapter, cause: unknown, redact: Redactor): PortError {
+/** Why an adapter did not open, or could not plan, in words that say what to set, install or start. */
+export function adapterFailure(adapter: AnyAdapter, operation: 'open' | 'provision', cause: unknown, redact: Redactor): PortError {
   const missing = missingPackage(cause)
   if (missing !== undefined) {
     const wants = `the package ${missing} to be installed: npm install ${missing}`
@@ -12,7 +12,7 @@ export function openFailure(adapter: AnyAdapter, cause: unknown, redact: Redacto
       { variable: overrideVariable(adapter.port), got: `adapter ${adapter.name}, whose package ${missing} is missing`, wants },
     ])
   }
-  const place: PortErrorDetails = { adapter: adapter.name, operation: 'open' }
+  const place: PortErrorDetails = { adapter: adapter.name, operation }
   const error = PortError.is(cause) ? cause.with(place) : new PortError('INTERNAL', { ...place, cause })
   return redact.error(error.with({ detail: withSettings(error, adapter) }))
 }

@@ -5,7 +5,7 @@ import type { Plan } from './environment.js'
 import type { Health, HealthOptions } from './health.js'
 import { portClasses, type PortInstances } from './port-classes.js'
 import { drainOn } from './signals.js'
-import type { OpenPorts } from './start.js'
+import type { Facts, OpenPorts } from './start.js'
 
 export interface CloseOptions {
   /** Time for closing in all, in milliseconds. Default: PDVEND_DRAIN_MS, and that is 10,000 where it is not set. */
@@ -23,6 +23,8 @@ export interface Running<Port extends PortName = PortName> extends AsyncDisposab
   readonly profile: string
   /** The adapter in force of each port, e.g. `local-blob`. */
   readonly adapters: Readonly<Record<Port, string>>
+  /** What each adapter measured or chose when it opened; empty where it had nothing to choose. */
+  readonly facts: Readonly<Record<Port, Facts>>
   /** Asks all engines at once; never throws. */
   health(options?: HealthOptions): Promise<Health<Port>>
   /**
@@ -55,6 +57,7 @@ export function run<Port extends PortName>(plan: Plan, opened: OpenPorts, signal
     container,
     profile: plan.profile,
     adapters: Object.fromEntries(open.map((port) => [port, plan.adapters[port].name])) as Record<Port, string>,
+    facts: opened.facts as Record<Port, Facts>,
     health: (options) => watch.check(options) as Promise<Health<Port>>,
     onClose: (name, onClose) => stack.add(name, onClose),
     close,

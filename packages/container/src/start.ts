@@ -11,17 +11,20 @@ import {
   type TelemetryOptions,
 } from '@pdvend/ports'
 import { ClosingStack, within } from './closing.js'
-import { openFailure } from './driver-failure.js'
+import { adapterFailure } from './driver-failure.js'
 import { capabilityProblems, type Choices, overrideVariable, type Plan } from './environment.js'
 import { HealthWatch } from './health.js'
 import { spoolDirectory } from './own-settings.js'
 import { type GivenOptions, portClasses, type PortInstances, type PortSettings, telemetryCloseMs } from './port-classes.js'
 import { configError, type ConfigProblem } from './problems.js'
+import { type AppJob, planPort } from './provision.js'
 
 export interface StartDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly ports: PortSettings
+  /** The app's jobs: their queues must be there. */
+  readonly jobs: readonly AppJob[]
 }
 
 /** Open ports, what closes them and what watches over them. */
@@ -29,7 +32,12 @@ export interface OpenPorts {
   readonly instances: Partial<PortInstances>
   readonly watch: HealthWatch
   readonly stack: ClosingStack
+  /** What each adapter measured or chose. */
+  readonly facts: Readonly<Partial<Record<PortName, Facts>>>
 }
+
+/** What an adapter measured or chose when it opened, e.g. `{ engine: 'share' }`. */
+export type Facts = Readonly<Record<string, string>>
 
 /**
  * Opens the plan's adapters of the ports in `only`, in the order of `portNames`, within the time for starting. When one fails, or engines turn
@@ -40,6 +48,7 @@ export async function openPorts(choices: Choices, plan: Plan, only: readonly Por
   const stack = new ClosingStack(deps.log)
   const watch = new HealthWatch(plan.redact)
   const instances: Partial<Record<PortName, PortInstances[PortName]>> = {}
+  const facts: Partial<Record<PortName, Facts>> = {}
   const gaps: ConfigProblem[] = []
   const end = performance.now() + plan.own.startMs
   try {
@@ -49,10 +58,12 @@ export async function openPorts(choices: Choices, plan: Plan, only: readonly Por
       watch.add(port, adapter.name, driver)
       instances[port] = await openPort(port, driver, plan, deps, watch, stack)
       gaps.push(...capabilityProblems(choices, adapter, driver.capabilities ?? adapter.capabilities, plan.profile, plan.source))
+      if (port === 'jobs') gaps.push(...(await missingQueues(plan, deps)))
+      facts[port] = driver.facts ?? {}
       deps.log.debug({ port, adapter: adapter.name }, 'opened')
     }
     if (gaps.length > 0) throw configError(gaps)
-    return { instances: instances as Partial<PortInstances>, watch, stack }
+    return { instances: instances as Partial<PortInstances>, watch, stack, facts }
   } catch (error) {
     await stack.close(plan.own.drainMs).catch((failure: unknown) => {
       const failed = failure instanceof AggregateError ? failure.errors.map(String) : [String(failure)]
@@ -60,6 +71,22 @@ export async function openPorts(choices: Choices, plan: Plan, only: readonly Por
     })
     throw error
   }
+}
+
+/** A problem for each thing that the app's queues need and the engine has not got: a job must not be the first to find out. */
+async function missingQueues(plan: Plan, deps: StartDeps): Promise<readonly ConfigProblem[]> {
+  if (deps.jobs.length === 0) return []
+  const made = await planPort(plan, 'jobs', deps.jobs, deps)
+  if (made === undefined) return []
+  await made.close()
+  const { name } = plan.adapters.jobs
+  return made.steps
+    .filter(({ change }) => change === 'create' || change === 'refuse')
+    .map(({ kind, name: what, change, detail }) => ({
+      variable: plan.source[overrideVariable('jobs')] === undefined ? 'PDVEND_PROFILE' : overrideVariable('jobs'),
+      got: `adapter ${name}, whose engine ${change === 'create' ? `has no ${kind} ${what}` : `has ${kind} ${what}, but ${detail ?? 'it is wrong'}`}`,
+      wants: "what the app's jobs need: `pdvend provision` shows it, and makes it with --apply",
+    }))
 }
 
 async function openDriver<Port extends PortName>(
@@ -82,7 +109,7 @@ async function openDriver<Port extends PortName>(
       (driver) => driver.close(),
       () => {},
     )
-    throw openFailure(adapter, error, plan.redact)
+    throw adapterFailure(adapter, 'open', error, plan.redact)
   }
 }
 
