@@ -1,21 +1,26 @@
 // A Jest reporter: writes how many tests passed, failed and were skipped to .test-results/counts.json of the workspace,
-// where scripts/test.mjs sums them up. The file is an output of the Turborepo task, so that a cached run has it too.
+// where scripts/test.mjs sums them up, with the tallies that describeContract left there: which adapter did how on which engine.
+// The file is an output of the Turborepo task, so that a cached run has it too.
 //
 // It also ends a run that does not end by itself, as a failure: a test that leaves a socket or a timer behind has a bug.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const EXIT_GRACE_MS = 20_000
 
 export default class CountsReporter {
-  #rootDir
+  #folder
 
   constructor(globalConfig) {
-    this.#rootDir = globalConfig.rootDir
+    this.#folder = join(globalConfig.rootDir, '.test-results')
+  }
+
+  onRunStart() {
+    rmSync(this.#folder, { recursive: true, force: true })
   }
 
   onRunComplete(_contexts, results) {
-    const counts = countsOf(results)
+    const counts = { ...countsOf(results), contracts: this.#contracts() }
     this.#write(counts)
     // Nothing is held any more. Left to end by itself, Node 20 was seen to spin for ever in its clean-up (nodejs/node#47748).
     process.once('beforeExit', () => process.exit())
@@ -27,33 +32,42 @@ export default class CountsReporter {
   }
 
   #write(counts) {
-    const folder = join(this.#rootDir, '.test-results')
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'counts.json'), `${JSON.stringify(counts, null, 2)}\n`)
+    mkdirSync(this.#folder, { recursive: true })
+    writeFileSync(join(this.#folder, 'counts.json'), `${JSON.stringify(counts, null, 2)}\n`)
+  }
+
+  #contracts() {
+    const names = existsSync(this.#folder) ? readdirSync(this.#folder).filter((name) => name.startsWith('contract-')) : []
+    return names.map((name) => JSON.parse(readFileSync(join(this.#folder, name), 'utf8')))
   }
 }
 
 /** A suite that cannot be loaded has no tests to count, so it counts as one that failed. */
 function countsOf(results) {
   const failed = results.numFailedTests + results.numRuntimeErrorTestSuites
+  const reasons = results.testResults.flatMap((suite) => suite.testResults).flatMap(reasonOf)
+  const leftOut = reasons.filter((reason) => LEFT_OUT.test(reason))
   return {
     passed: results.numPassedTests,
     failed: failed === 0 && results.wasInterrupted ? 1 : failed,
-    skipped: results.numPendingTests + results.numTodoTests,
+    skipped: reasons.length - leftOut.length,
     seconds: Math.round((Date.now() - results.startTime) / 100) / 10,
-    skips: skipsOf(results),
+    skips: countEach(reasons.filter((reason) => !LEFT_OUT.test(reason))),
+    leftOut: countEach(leftOut),
   }
 }
 
-/** Reason to number of tests. The reason stands in a title as `(skipped: no Chromium on this machine)`. */
-function skipsOf(results) {
-  const skips = {}
-  for (const suite of results.testResults) {
-    for (const test of suite.testResults) {
-      if (test.status !== 'pending' && test.status !== 'todo') continue
-      const reason = /\(skipped: ([^)]+)\)/.exec(test.fullName)?.[1] ?? test.fullName
-      skips[reason] = (skips[reason] ?? 0) + 1
-    }
-  }
-  return skips
+/** Whoever runs the tests chose to do without: no part of the run, so nothing that was skipped. */
+const LEFT_OUT = /^PDVEND_TEST_ENGINES leaves out/
+
+/** Why a test did not run. The reason stands in a title as `(skipped: no Chromium on this machine)`, and may hold brackets of its own. */
+function reasonOf({ status, fullName }) {
+  if (status !== 'pending' && status !== 'todo') return []
+  return [/\(skipped: ((?:[^()]|\([^()]*\))+)\)/.exec(fullName)?.[1] ?? fullName]
+}
+
+function countEach(reasons) {
+  const counts = {}
+  for (const reason of reasons) counts[reason] = (counts[reason] ?? 0) + 1
+  return counts
 }

@@ -2,14 +2,21 @@
 //
 // Arguments go to turbo: `npm test -- --filter=@pdvend/ports`, `npm test -- --force`. What has not changed since its last
 // green run is not run again; its counts come from the cache. With CI=true a skipped test counts as failed.
+//
+// What needs no engine is tested first. Then the engines that this machine can have are provisioned, one after another, into
+// a cache outside the repository (test/engines/README.md), and the workspaces that use them are tested, two at a time.
+// PDVEND_TEST_ENGINES chooses: `none`, or some of `minio,kafka@3.9.2`; default all that the adapters are tested on.
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { turbo } from './turbo.mjs'
+import { pathToFileURL } from 'node:url'
+import { printReport } from './test-report.mjs'
+import { root, turbo, workspacesWith } from './turbo.mjs'
 import { workspaces } from './workspaces.mjs'
 
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+const ENGINES = '@pdvend/engines'
 
-const args = process.argv.slice(2)
+const { chosen, rest } = splitFilters(process.argv.slice(2))
 const tested = workspaces().filter((workspace) => workspace.manifest.scripts?.test)
 for (const workspace of tested) rmSync(countsFile(workspace), { force: true })
 
@@ -17,58 +24,61 @@ for (const workspace of tested) rmSync(countsFile(workspace), { force: true })
 process.env.PDVEND_TEST_CHROMIUM ??= findBrowser() ?? ''
 if (process.env.PDVEND_TEST_CHROMIUM === '') delete process.env.PDVEND_TEST_CHROMIUM
 
-const exitCode = await turbo(['run', 'build', 'test', '--continue=dependencies-successful', '--output-logs=new-only', ...args])
-const rows = tested.flatMap(rowOf)
-const total = sum(rows)
-if (exitCode !== 0 && total.failed === 0) {
-  console.error('\nA task failed that is not a test (see above); it counts as one failure.')
-  total.failed = 1
+let broken = false
+await run('build', chosen, ['--output-logs=errors-only'])
+const names = new Set(await workspacesWith('test', chosen))
+const selected = tested.filter(({ manifest }) => names.has(manifest.name))
+const onEngines = selected.filter(({ manifest }) => ENGINES in { ...manifest.dependencies, ...manifest.devDependencies })
+await test(selected.filter((workspace) => !onEngines.includes(workspace)))
+if (onEngines.length > 0) {
+  const missing = await provision()
+  // In the hash as well: a result with clauses skipped is not replayed once the engine is there.
+  if (Object.keys(missing).length > 0) process.env.PDVEND_TEST_MISSING_ENGINES = JSON.stringify(missing)
+  await test(onEngines, rest.some((arg) => arg.startsWith('--concurrency')) ? [] : ['--concurrency=2'])
 }
-const ci = process.env.CI === 'true' || process.env.CI === '1'
-report(rows, ci)
-if (ci && total.skipped > 0) {
-  total.failed += total.skipped
-  total.skipped = 0
-}
-console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`)
-process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
 
-/** A workspace without counts failed before its tests ran; when the caller chose some workspaces, it was not asked for. */
+const rows = (chosen.length > 0 ? selected : tested).map(rowOf)
+process.exitCode = printReport(rows, { broken, failSkips: process.env.CI === 'true' || process.env.CI === '1' }) ? 0 : 1
+
+async function test(some, options = []) {
+  if (some.length === 0) return
+  const filters = some.map(({ manifest }) => `--filter=${manifest.name}`)
+  await run('test', filters, ['--continue=dependencies-successful', '--output-logs=new-only', ...options])
+}
+
+async function run(task, filters, options) {
+  if ((await turbo(['run', task, ...filters, ...options, ...rest])) !== 0) broken = true
+}
+
+/** The reason for each engine that this machine cannot have, by `name@version`. */
+async function provision() {
+  await run('build', [`--filter=${ENGINES}`], ['--output-logs=errors-only'])
+  const { provisionWanted } = await import(pathToFileURL(join(root, 'test/engines/dist/index.js')).href)
+  return provisionWanted((line) => console.log(`[engines] ${line}`))
+}
+
+/** A workspace without counts failed before its tests ran. */
 function rowOf(workspace) {
-  const name = workspace.manifest.name
-  if (existsSync(countsFile(workspace))) return [{ name, ...JSON.parse(readFileSync(countsFile(workspace), 'utf8')) }]
-  if (args.some((arg) => /^(-F|--filter|--affected)/.test(arg))) return []
-  return [{ name, passed: 0, failed: 1, skipped: 0, seconds: 0, skips: {}, note: 'no result: nothing was built, or there is no test' }]
+  const { name } = workspace.manifest
+  if (existsSync(countsFile(workspace))) return { name, ...JSON.parse(readFileSync(countsFile(workspace), 'utf8')) }
+  const note = 'no result: nothing was built, or there is no test'
+  return { name, passed: 0, failed: 1, skipped: 0, seconds: 0, skips: {}, leftOut: {}, contracts: [], note }
 }
 
 function countsFile(workspace) {
   return join(workspace.folder, '.test-results/counts.json')
 }
 
-function sum(counts) {
-  const total = { passed: 0, failed: 0, skipped: 0 }
-  for (const row of counts) for (const field of Object.keys(total)) total[field] += row[field]
-  return total
-}
-
-function report(counts, failSkips) {
-  const width = Math.max(...counts.map((row) => row.name.length), 9)
-  console.log(`\n${'workspace'.padEnd(width)}  passed  failed  skipped  seconds`)
-  for (const row of counts) {
-    const cells = [
-      String(row.passed).padStart(6),
-      String(row.failed).padStart(6),
-      String(row.skipped).padStart(7),
-      row.seconds.toFixed(1).padStart(7),
-    ]
-    console.log(`${row.name.padEnd(width)}  ${cells.join('  ')}${row.note ? `  ${row.note}` : ''}`)
+/** Turbo's arguments that choose workspaces, and the others. */
+function splitFilters(args) {
+  const chosen = []
+  const rest = []
+  for (let at = 0; at < args.length; at += 1) {
+    if (/^(-F|--filter)$/.test(args[at])) chosen.push(args[at], args[(at += 1)])
+    else if (/^(-F|--filter=|--affected)/.test(args[at])) chosen.push(args[at])
+    else rest.push(args[at])
   }
-  for (const row of counts) {
-    for (const [reason, count] of Object.entries(row.skips)) {
-      console.log(`skipped ${count} in ${row.name}: ${reason}${failSkips ? ' (a failure, because CI=true)' : ''}`)
-    }
-  }
-  console.log('')
+  return { chosen, rest }
 }
 
 function findBrowser() {
