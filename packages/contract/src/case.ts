@@ -2,7 +2,7 @@ import type { PortName, PortTypes } from '@pdvend/ports'
 import type { Subject } from './subject.js'
 
 /** What an engine handle lets a case do. */
-export type EngineAbility = 'restart' | 'kill' | 'wipe' | 'pause' | 'processes' | 'fakeClock' | 'damage' | 'leftovers'
+export type EngineAbility = 'restart' | 'kill' | 'wipe' | 'pause' | 'processes' | 'fakeClock' | 'damage' | 'leftovers' | 'storedEvents'
 
 /** One clause of the contract, executable against any adapter of its port. */
 export interface ContractCase<Port extends PortName, Face> {
@@ -12,6 +12,8 @@ export interface ContractCase<Port extends PortName, Face> {
   readonly title: string
   /** Runs only where the adapter declares all of these; where one is false, its refusal is checked instead. */
   readonly needs?: readonly (keyof PortTypes[Port]['capabilities'] & string)[]
+  /** An ability of the engine handle that does as well as the capabilities in `needs`: with it the case runs although one is false. */
+  readonly orEngine?: EngineAbility
   /** What the engine handle must be able to do. */
   readonly engine?: readonly EngineAbility[]
   /** Default 30,000. */

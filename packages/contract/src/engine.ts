@@ -1,3 +1,5 @@
+import type { TelemetryRow } from '@pdvend/ports'
+
 /** An engine that the suite may use, and for fault cases break. */
 export interface Engine {
   /** E.g. `embedded`, `MinIO`. */
@@ -14,6 +16,11 @@ export interface Engine {
    * before a case first uses a name; may be called again for the same one.
    */
   provision?(queues: readonly string[]): Promise<void>
+  /**
+   * Every event of this type that the engine holds, duplicates included, in the order in which it took those of one key: for
+   * adapters without `query`, read past the adapter. Absent: what the driver says that it accepted is believed.
+   */
+  storedEvents?(type: string): Promise<readonly TelemetryRow[]>
   /** Stops the engine in order and starts it again with its data. */
   restart?(): Promise<void>
   /** Kills it without notice and starts it again with its data. */

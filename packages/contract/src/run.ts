@@ -146,6 +146,7 @@ async function lackingCapability<Port extends PortName, Face>(
   subject: Subject<Port, Face>,
 ): Promise<string | undefined> {
   if (contractCase.needs === undefined || contractCase.needs.length === 0) return undefined
+  if (contractCase.orEngine !== undefined && hasAbility(subject.engine, contractCase.orEngine)) return undefined
   const declared = subject.manifest.capabilities as unknown as Readonly<Record<string, boolean>>
   const staticGap = contractCase.needs.find((name) => declared[name] !== true)
   if (staticGap !== undefined) return staticGap

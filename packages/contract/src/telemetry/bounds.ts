@@ -162,7 +162,7 @@ export const boundsCases: readonly TelemetryCase[] = [
         assert.equal((await world.flush()).accepted, 10)
       }
       assert.equal(warnings.filter((message) => /memory/.test(message)).length, 2)
-      if (worlds[0]!.telemetry.capabilities.query) assert.deepEqual(await worlds[0]!.stored(), range(0, 20))
+      if (worlds[0]!.readable) assert.deepEqual(await worlds[0]!.stored(), range(0, 20))
     },
   },
 ]

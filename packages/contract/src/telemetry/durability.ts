@@ -128,7 +128,7 @@ export const durabilityCases: readonly TelemetryCase[] = [
       const second = await drained(subject, directory)
       assert.equal(second.telemetry.ledger().emitted, 70)
       assert.equal(new Set([...first.sent.slice(0, 3).flat(), ...second.sent.flat()].map(({ id }) => id)).size, 100)
-      if (second.telemetry.capabilities.query) assert.deepEqual(await second.stored(), range(0, 100))
+      if (second.readable) assert.deepEqual(await second.stored(), range(0, 100))
     },
   },
   {

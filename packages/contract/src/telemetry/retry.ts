@@ -145,6 +145,7 @@ export const retryCases: readonly TelemetryCase[] = [
     id: 'T33',
     title: 'a timeout whose batch was stored all the same makes no second row',
     needs: ['query'],
+    orEngine: 'storedEvents',
     async run(subject) {
       const { emit, sent, flush, stored, telemetry } = await openWorld(subject, {
         between: async (_batch, next, _call, nth) => {

@@ -33,6 +33,7 @@ export const sharingCases: readonly TelemetryCase[] = [
     title: 'killed at 50 random points: everything that was spooled is stored, nothing twice, and the ledger balances',
     engine: ['processes'],
     needs: ['query'],
+    orEngine: 'storedEvents',
     timeoutMs: 300_000,
     async run(subject) {
       const directory = await freshDirectory(subject)
@@ -68,6 +69,7 @@ export const sharingCases: readonly TelemetryCase[] = [
     title: 'two processes share a spool directory, and a third one dies in it: nothing lost, nothing sent twice',
     engine: ['processes'],
     needs: ['query'],
+    orEngine: 'storedEvents',
     timeoutMs: 90_000,
     async run(subject) {
       const directory = await freshDirectory(subject)

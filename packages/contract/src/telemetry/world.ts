@@ -48,7 +48,9 @@ export interface World {
   /** Each batch as the driver got it. */
   readonly sent: readonly (readonly DriverEvent[])[]
   readonly event: ReturnType<typeof sample>
-  /** What is stored: read back where the adapter can, else what the driver said that it accepted, each once. */
+  /** Can it be told what is stored, apart from what the driver says? */
+  readonly readable: boolean
+  /** What is stored: read back through the adapter or by the engine's handle, else what the driver said that it accepted, each once. */
   rows(): Promise<readonly TelemetryRow[]>
   /** The `n` of each stored event, in ascending order; each once where the adapter does not promise that. */
   stored(): Promise<readonly number[]>
@@ -73,7 +75,7 @@ export async function openWorld(subject: TelemetrySubject, o: WorldOptions = {})
     inner = driver
     return watched(driver, async (batch, next, call) => {
       sent.push(batch)
-      const outcomes = await (o.between ?? passOn)(batch, next, call, sent.length)
+      const outcomes = await (o.between ?? passOn)(batch, () => answered(subject, next()), call, sent.length)
       batch.forEach((event, index) => outcomes[index]?.status === 'accepted' && accepted.set(event.id, event))
       return outcomes
     })
@@ -82,10 +84,11 @@ export async function openWorld(subject: TelemetrySubject, o: WorldOptions = {})
   const close = (): Promise<void> => passing(subject, telemetry.close())
   subject.defer(close)
   const event = sample(subject)
-  const rows = async (): Promise<readonly TelemetryRow[]> =>
-    telemetry.capabilities.query
-      ? inner.query!({ type: event.name, limit: 100_000 }, { signal: AbortSignal.timeout(30_000) })
-      : [...accepted.values()].filter(({ type }) => type === event.name).map(rowOf)
+  const rows = async (): Promise<readonly TelemetryRow[]> => {
+    if (telemetry.capabilities.query) return inner.query!({ type: event.name, limit: 100_000 }, { signal: AbortSignal.timeout(30_000) })
+    const stored = await subject.engine.storedEvents?.(event.name)
+    return stored ?? [...accepted.values()].filter(({ type }) => type === event.name).map(rowOf)
+  }
   return {
     telemetry,
     spool,
@@ -93,6 +96,7 @@ export async function openWorld(subject: TelemetrySubject, o: WorldOptions = {})
     driver: inner,
     sent,
     event,
+    readable: telemetry.capabilities.query || subject.engine.storedEvents !== undefined,
     rows,
     async stored() {
       const all = (await rows()).map(({ data }) => (data as { n: number }).n).sort((a, b) => a - b)
@@ -112,7 +116,26 @@ export async function freshDirectory(subject: TelemetrySubject): Promise<string>
   return directory
 }
 
-/** Awaits `work` while the clock moves: with a fake clock somebody has to move it. */
+/** Calls that the engine has not answered yet, by case. */
+const unanswered = new WeakMap<TelemetrySubject, number>()
+
+/** Longest stand of a fake clock for one step, in real milliseconds: a call that hangs must still see its deadline. */
+const STAND_MS = 2_000
+
+/** Counts `call` until the engine has answered it. */
+async function answered<T>(subject: TelemetrySubject, call: Promise<T>): Promise<T> {
+  unanswered.set(subject, (unanswered.get(subject) ?? 0) + 1)
+  try {
+    return await call
+  } finally {
+    unanswered.set(subject, unanswered.get(subject)! - 1)
+  }
+}
+
+/**
+ * Awaits `work` while the clock moves: with a fake clock somebody has to move it. It stands while the engine is at work, so
+ * that a real engine's milliseconds are not taken for seconds.
+ */
 export async function passing<T>(subject: TelemetrySubject, work: Promise<T>, stepMs = 20): Promise<T> {
   if (!(subject.clock instanceof FakeClock)) return work
   let done = false
@@ -121,7 +144,9 @@ export async function passing<T>(subject: TelemetrySubject, work: Promise<T>, st
   while (!done) {
     await subject.clock.advance(stepMs)
     // The disk works in real time: without a pause a thousand steps fit into one fsync.
-    await new Promise((resolve) => setTimeout(resolve, 1))
+    const standsUntil = performance.now() + STAND_MS
+    do await new Promise((resolve) => setTimeout(resolve, 1))
+    while ((unanswered.get(subject) ?? 0) > 0 && !done && performance.now() < standsUntil)
   }
   return work
 }
