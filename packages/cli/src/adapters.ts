@@ -33,28 +33,47 @@ export async function knownApp(io: Io, modules: readonly string[]): Promise<App>
   return defineApp({ profiles: { local }, adapters: known.map(({ adapter }) => adapter), signals: [] })
 }
 
+/** The app that a file or package exports as `app`, or as its default. */
+export async function loadApp(io: Io, name: string): Promise<App> {
+  const { loaded } = await load(io, '--app', name)
+  const app = [loaded.app, loaded.default].find(isApp)
+  if (app === undefined) throw new Failure(`--app ${name} exports no app: export one as \`app\`, as defineApp returns it`)
+  return app
+}
+
 async function loadModule(io: Io, name: string): Promise<KnownAdapter> {
-  const module = locate(io, name)
-  const loaded = (await import(module).catch((cause: unknown) => {
-    throw new Failure(`--module ${name} did not load: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
-  })) as { manifest?: unknown; default?: unknown }
+  const { module, loaded } = await load(io, '--module', name)
   const adapter = [loaded.manifest, loaded.default].find(isAdapter)
   if (adapter === undefined)
     throw new Failure(`--module ${name} exports no adapter: export one as \`manifest\`, as defineAdapter returns it`)
   return { adapter, module }
 }
 
-function locate(io: Io, name: string): string {
+/** Imports a module that an option names. */
+async function load(io: Io, option: string, name: string): Promise<{ module: string; loaded: Readonly<Record<string, unknown>> }> {
+  const module = locate(io, option, name)
+  const loaded = await import(module).catch((cause: unknown) => {
+    throw new Failure(`${option} ${name} did not load: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  })
+  return { module, loaded: loaded as Readonly<Record<string, unknown>> }
+}
+
+function locate(io: Io, option: string, name: string): string {
   if (name.startsWith('file:')) return name
   if (name.startsWith('.') || isAbsolute(name)) return pathToFileURL(resolve(io.cwd, name)).href
   try {
     return pathToFileURL(createRequire(join(io.cwd, 'package.json')).resolve(name)).href
   } catch (cause) {
-    throw new Failure(`--module ${name} was not found; for a file write ./${name}, for a package install it in ${io.cwd}`, { cause })
+    throw new Failure(`${option} ${name} was not found; for a file write ./${name}, for a package install it in ${io.cwd}`, { cause })
   }
 }
 
 function isAdapter(value: unknown): value is AnyAdapter {
   const { port, name, config, open } = (typeof value === 'object' && value !== null ? value : {}) as Partial<AnyAdapter>
   return portNames.includes(port!) && typeof name === 'string' && typeof config === 'object' && typeof open === 'function'
+}
+
+function isApp(value: unknown): value is App {
+  const { start, provision } = (typeof value === 'object' && value !== null ? value : {}) as Partial<App>
+  return typeof start === 'function' && typeof provision === 'function'
 }

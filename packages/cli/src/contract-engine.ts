@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { Environment } from '@pdvend/container'
 import { type Engine, hostedEngine } from '@pdvend/contract'
 import { blobLeftovers, damageBlob, jobsOutage } from '@pdvend/local/faults'
-import type { AnyAdapter } from '@pdvend/ports'
+import { type AnyAdapter, silentLogger, systemClock } from '@pdvend/ports'
+import { settingsOf } from './adapter-settings.js'
 import type { KnownAdapter } from './adapters.js'
 import { serveSignedUrls } from './signed-url-server.js'
 
@@ -18,7 +19,7 @@ const SIGNED_URLS = 'PDVEND_BLOB_URL'
 /**
  * The engine that the environment names. An embedded adapter without a directory gets a temporary one, which goes when
  * the engine is stopped. What has no server gets a clock that the cases move; a broker runs in a process of its own,
- * and a store's signed URLs are answered on a free port. Faults beneath an adapter are offered in a temporary directory only.
+ * and a store's signed URLs are answered on a free port. What else an adapter wants made beforehand, its own plan makes. Faults beneath an adapter are offered in a temporary directory only.
  */
 export async function engineFor({ adapter, module }: KnownAdapter, env: Environment, clock?: 'real' | 'fake'): Promise<Engine> {
   const settings = Object.entries(env).filter(
@@ -26,7 +27,8 @@ export async function engineFor({ adapter, module }: KnownAdapter, env: Environm
   )
   const given = Object.fromEntries(settings)
   const reads = new Set(Object.values(adapter.config).map((setting) => setting.env))
-  if (!reads.has(DIRECTORY)) return { name: 'from the environment', env: given, clock: clock ?? 'real', module }
+  if (!reads.has(DIRECTORY))
+    return { name: 'from the environment', env: given, clock: clock ?? 'real', module, ...(await provisioned(adapter, given)) }
   if (given[DIRECTORY] !== undefined) return embedded(adapter, reads, module, given, clock)
   const directory = mkdtempSync(join(tmpdir(), 'pdvend-contract-'))
   const engine = await embedded(adapter, reads, module, { ...given, [DIRECTORY]: directory }, clock)
@@ -39,6 +41,19 @@ export async function engineFor({ adapter, module }: KnownAdapter, env: Environm
       rmSync(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** Makes what the adapter wants beforehand, now and for each queue that a case is about to use. */
+async function provisioned(adapter: AnyAdapter, env: Readonly<Record<string, string>>): Promise<Pick<Engine, 'provision'>> {
+  if (adapter.provision === undefined) return {}
+  const settings = await settingsOf(adapter, env)
+  const provision = async (queues: readonly string[]): Promise<void> => {
+    const deps = { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(30_000) }
+    const plan = await adapter.provision!(settings, { jobs: queues.map((name) => ({ name, keyed: true })) }, deps)
+    await plan.apply().finally(() => plan.close())
+  }
+  await provision([])
+  return adapter.port === 'jobs' ? { provision } : {}
 }
 
 async function embedded(

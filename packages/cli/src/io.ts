@@ -11,8 +11,8 @@ export interface Io {
   readonly stderr: Writable
 }
 
-/** Exit codes: 0 all is well; 1 something failed; 78 (EX_CONFIG of sysexits.h) the configuration is wrong. */
-export const EXIT = { ok: 0, failed: 1, config: 78 } as const
+/** Exit codes: 0 all is well; 1 something failed; 2 a plan has changes to make; 78 (EX_CONFIG of sysexits.h) the configuration is wrong. */
+export const EXIT = { ok: 0, failed: 1, pending: 2, config: 78 } as const
 
 /** Ends a command with a message of its own and exit code 1. */
 export class Failure extends Error {}

@@ -5,6 +5,7 @@ import { addConfig } from './commands/config.js'
 import { addContract } from './commands/contract.js'
 import { addDoctor } from './commands/doctor.js'
 import { addJobs } from './commands/jobs.js'
+import { addProvision } from './commands/provision.js'
 import { addTelemetry } from './commands/telemetry.js'
 import { EXIT, type Io, sayFailure } from './io.js'
 
@@ -42,7 +43,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text) })
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride()
-  for (const add of [addDoctor, addContract, addJobs, addBlobs, addTelemetry, addConfig]) add(program, setup)
+  for (const add of [addDoctor, addProvision, addContract, addJobs, addBlobs, addTelemetry, addConfig]) add(program, setup)
   try {
     await program.parseAsync(argv, { from: 'user' })
     return exitCode

@@ -12,6 +12,9 @@ import {
 } from '@pdvend/ports'
 import type { Running } from '@pdvend/container'
 
+/** The queue of the round trip through the jobs. */
+export const CHECK_UP = 'pdvend.doctor'
+
 /**
  * What can be tried through each port without leaving anything behind and without touching the app's own data; says in
  * a few words what was done, or throws.
@@ -34,11 +37,17 @@ export const roundTrips: Readonly<Record<PortName, (ports: Running['container'])
 
   jobs: async (ports) => {
     const queue = ports.get(JobQueue)
-    const checkUp = defineJob('pdvend.doctor', { input: text, retry: { maxAttempts: 1, firstMs: 1, maxMs: 1 } })
+    const checkUp = defineJob(CHECK_UP, { input: text, retry: { maxAttempts: 1, firstMs: 1, maxMs: 1 } })
     const token = newId()
     let worked = (): void => {}
     const done = new Promise<void>((resolve) => (worked = resolve))
-    await queue.enqueue(checkUp, token)
+    try {
+      await queue.enqueue(checkUp, token)
+    } catch (error) {
+      // A queue of its own, which is made beforehand as the app's are.
+      if (PortError.is(error, 'NOT_FOUND')) return `none: there is no queue ${CHECK_UP}; pdvend provision --apply makes it`
+      throw error
+    }
     const worker = queue.work([handle(checkUp, async (input) => (input === token ? worked() : undefined))], { concurrency: 1 })
     try {
       await within(10_000, 'the job was not handed out within 10 s', done)

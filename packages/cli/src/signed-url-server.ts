@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type BlobHandler, createBlobHandler } from '@pdvend/local/blob-handler'
-import { type AnyAdapter, type BlobDriver, BlobStorage, PortError, readSettings, silentLogger, systemClock } from '@pdvend/ports'
+import { type AnyAdapter, type BlobDriver, BlobStorage, silentLogger, systemClock } from '@pdvend/ports'
+import { settingsOf } from './adapter-settings.js'
 
 /** Answers the signed URLs of an embedded store, as an app does that mounts the handler. */
 export interface SignedUrlServer {
@@ -19,13 +20,9 @@ export async function serveSignedUrls(adapter: AnyAdapter, given: Readonly<Recor
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const env = { ...given, PDVEND_BLOB_URL: `http://127.0.0.1:${port}/blobs` }
-  const read = await readSettings(adapter.config, env)
-  if (read.problems !== undefined) {
-    const detail = read.problems.map(({ env: variable, got, wants }) => `${variable}: got ${got}; wants ${wants}`).join('; ')
-    throw new PortError('CONFIG_INVALID', { adapter: adapter.name, operation: 'open', detail })
-  }
+  const settings = await settingsOf(adapter, env)
   const deps = { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(30_000) }
-  const blobs = new BlobStorage((await adapter.open(read.settings as never, deps)) as BlobDriver, { adapter: adapter.name })
+  const blobs = new BlobStorage((await adapter.open(settings, deps)) as BlobDriver, { adapter: adapter.name })
   mounted.push(await createBlobHandler(blobs, { env }))
   return {
     env,

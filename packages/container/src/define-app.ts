@@ -49,7 +49,7 @@ export interface App<P extends Profiles = Profiles> {
    * port. `env` defaults to `process.env`.
    * @throws CONFIG_INVALID with every problem at once ({@link ConfigError}) | what an adapter's `provision` throws
    */
-  provision(env?: Environment, options?: StartOptions<PortName>): Promise<Provision>
+  provision(env?: Environment, options?: ProvisionOptions): Promise<Provision>
 }
 
 /** What an environment asks for. */
@@ -62,6 +62,11 @@ export interface Chosen {
 export interface StartOptions<Port extends PortName> {
   /** These ports alone, e.g. a worker that needs no broker: `['jobs', 'blob']`. Default: all four. */
   readonly only?: readonly Port[]
+}
+
+export interface ProvisionOptions extends StartOptions<PortName> {
+  /** Jobs beside the app's own, e.g. one of an operator's tool. */
+  readonly jobs?: readonly AppJob[]
 }
 
 /**
@@ -90,9 +95,10 @@ export function defineApp<const P extends Profiles, const R extends Requires = {
       log.info({ profile: plan.profile, ...running.adapters, facts: running.facts }, 'started')
       return running
     },
-    async provision(env = process.env, { only } = {}) {
+    async provision(env = process.env, { only, jobs: more = [] } = {}) {
       assertPorts(only, 'provision')
-      return planProvision(await readEnvironment(choices, env), jobs, only ?? portNames, { clock, log })
+      const all = [...new Map([...more, ...jobs].map((job) => [job.name, job])).values()]
+      return planProvision(await readEnvironment(choices, env), all, only ?? portNames, { clock, log })
     },
   }
 }

@@ -67,8 +67,13 @@ describe('provision', () => {
   test('looks at the ports that it is told to, and closes its plans', async () => {
     const journal: Journal = []
     const app = defineApp({ profiles: { local: profileWithQueues(new Set(), journal) }, jobs })
-    const plan = await app.provision({}, { only: ['blob', 'jobs'] })
+    const plan = await app.provision({}, { only: ['blob', 'jobs'], jobs: [{ name: 'check.up' }, { name: 'receipt.issue' }] })
     expect(plan.ports.map(({ port }) => port)).toEqual(['blob', 'jobs'])
+    expect(plan.ports[1]!.steps.map(({ name, detail }) => `${name} ${detail}`)).toEqual([
+      'check.up in any order',
+      'receipt.issue in order',
+      'catalogue.import in any order',
+    ])
     await plan.close()
     expect(journal).toEqual(['close plan'])
   })

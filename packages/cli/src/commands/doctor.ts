@@ -14,6 +14,8 @@ interface Finding {
   readonly latencyMs?: number
   /** What was tried through the port, or why not. */
   readonly roundTrip?: string
+  /** What the adapter measured or chose. */
+  readonly facts?: Readonly<Record<string, string>>
   readonly error?: string
 }
 
@@ -45,6 +47,8 @@ export function addDoctor(program: Command, { io, modules, action }: Setup): voi
             roundTrip ?? '-',
           ])
           sayTable(io, [['PORT', 'ADAPTER', 'STATUS', 'LATENCY', 'ROUND TRIP'], ...rows])
+          for (const { port, facts = {} } of findings)
+            for (const [name, value] of Object.entries(facts)) say(io, `${port}: ${name} ${value}`)
           for (const { port, error } of findings) if (error !== undefined) say(io, `\n${port}: ${error}`)
         }
         return findings.every(({ status }) => status === 'up') ? EXIT.ok : EXIT.failed
@@ -57,7 +61,14 @@ async function examine(app: App, env: Environment, port: PortName, adapter: stri
   try {
     await using running = await app.start(env, { only: [port] })
     const { status, latencyMs, lastError } = (await running.health()).ports[port]
-    const found = { port, adapter, status, latencyMs, ...(lastError === undefined ? {} : { error: lastError.message }) }
+    const found = {
+      port,
+      adapter,
+      status,
+      latencyMs,
+      facts: running.facts[port],
+      ...(lastError === undefined ? {} : { error: lastError.message }),
+    }
     if (pingOnly || status === 'down') return found
     return { ...found, roundTrip: await roundTrips[port](running.container) }
   } catch (error) {
