@@ -57,8 +57,8 @@ function countsOf(results) {
   }
 }
 
-/** Whoever runs the tests chose to do without: no part of the run, so nothing that was skipped. */
-const LEFT_OUT = /^PDVEND_TEST_ENGINES leaves out/
+/** Chosen not to run, or for a machine of another kind (test/engines/src/launch.ts): no part of this run, so nothing that it skipped. */
+const LEFT_OUT = /^left out /
 
 /** Why a test did not run. The reason stands in a title as `(skipped: no Chromium on this machine)`, and may hold brackets of its own. */
 function reasonOf({ status, fullName }) {

@@ -16,7 +16,7 @@ export function printReport(rows, { broken, failSkips }) {
   const bySkips = failSkips ? ' (a failure, because CI=true)' : ''
   for (const { name, skips, leftOut = {} } of rows) {
     for (const [reason, count] of Object.entries(skips)) console.log(`skipped ${count} in ${name}: ${reason}${bySkips}`)
-    for (const [reason, count] of Object.entries(leftOut)) console.log(`left out ${count} of ${name}: ${reason}`)
+    for (const [reason, count] of Object.entries(leftOut)) console.log(`not run ${count} of ${name}: ${reason}`)
   }
   console.log('')
   if (failSkips) {

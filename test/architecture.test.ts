@@ -19,7 +19,16 @@ import {
   type SourceFile,
   type Workspace,
 } from './architecture/import-graph.js'
-import { BANNED_FOLDERS, BROWSER_ENTRIES, isAdapter, MAX_LINES, MOUNTED_ENTRIES, ruleOf, vendorAllowed } from './architecture/rules.js'
+import {
+  BANNED_FOLDERS,
+  BROWSER_ENTRIES,
+  isAdapter,
+  MAX_LINES,
+  MOUNTED_ENTRIES,
+  PRESETS,
+  ruleOf,
+  vendorAllowed,
+} from './architecture/rules.js'
 
 const workspaces = readWorkspaces()
 const packages = workspaces.filter(({ path }) => path.startsWith('packages/'))
@@ -125,9 +134,11 @@ describe('dependencies point inward', () => {
     ).toEqual([])
   })
 
-  test("only an app's main imports an adapter", () => {
+  test('only where an app is declared and started does it import an adapter or a preset', () => {
     const apps = files.filter((file) => file.path.startsWith('examples/'))
-    expect(offences(apps, (file, specifier) => isAdapter(packageName(specifier)) && !file.path.endsWith('/src/main.ts'))).toEqual([])
+    const knows = /\/src\/(main|app)\.ts$/
+    const offers = (name: string): boolean => isAdapter(name) || PRESETS.includes(name)
+    expect(offences(apps, (file, specifier) => offers(packageName(specifier)) && !knows.test(file.path))).toEqual([])
   })
 
   test.each(BROWSER_ENTRIES)('%s runs in a browser: nothing that it loads needs Node', (entry) => {
@@ -153,6 +164,12 @@ describe('manifests load no vendor module', () => {
     expect(loadedPackages(file).filter((loaded) => loaded.startsWith('@pdvend/') && loaded !== name)).toEqual(
       expect.not.arrayContaining(['@pdvend/container', '@pdvend/contract']),
     )
+  })
+
+  test.each(PRESETS)('%s loads the manifests of its adapters and nothing that they need', (name) => {
+    const entry = entriesOf(packages.find(({ manifest }) => manifest.name === name)!)[0]!
+    const { imports } = ruleOf(name)!
+    expect(loadedPackages(entry).filter((loaded) => loaded !== 'zod' && loaded !== name && !imports.includes(loaded))).toEqual([])
   })
 
   test('the container loads no adapter and no vendor of one', () => {

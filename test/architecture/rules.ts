@@ -29,8 +29,26 @@ const RULES: Readonly<Record<string, PackageRule>> = {
       ws: /^packages\/local\/src\/(push\/(?!index\.ts)|push-upgrade\/)/,
     },
   },
+  // PostgreSQL's client, behind the pool alone.
+  '@pdvend/push-journal': { imports: ['@pdvend/ports'], vendors: { pg: /^packages\/push-journal\/src\/client\.ts$/ } },
   '@pdvend/device': { imports: ['@pdvend/ports'], vendors: { mqtt: ANYWHERE } },
-  '@pdvend/cli': { imports: ['@pdvend/ports', '@pdvend/container', '@pdvend/contract', '@pdvend/local'], vendors: { commander: ANYWHERE } },
+  '@pdvend/cli': {
+    imports: ['@pdvend/ports', '@pdvend/container', '@pdvend/contract', '@pdvend/local', '@pdvend/onprem'],
+    vendors: { commander: ANYWHERE },
+  },
+  // Stands alone: it is of use to whoever has a Kafka, with or without this SDK.
+  '@pdvend/kafka-share-consumer': { imports: [], vendors: { '@platformatic/kafka': ANYWHERE } },
+  '@pdvend/oss-emq': { imports: ['@pdvend/ports', '@pdvend/push-journal'], vendors: { zod: ANYWHERE, mqtt: ADAPTER_FILES } },
+  // Two ports over one connection; each client has a file of its own behind the seam, so that it alone is loaded when it is chosen.
+  '@pdvend/oss-kafka': {
+    imports: ['@pdvend/ports', '@pdvend/kafka-share-consumer'],
+    vendors: {
+      zod: ANYWHERE,
+      kafkajs: /^packages\/oss-kafka\/src\/client\/kafkajs/,
+      '@platformatic/kafka': /^packages\/oss-kafka\/src\/(client\/platformatic|jobs\/share)/,
+    },
+  },
+  '@pdvend/onprem': { imports: ['@pdvend/ports', '@pdvend/oss-emq', '@pdvend/oss-kafka', '@pdvend/oss-minio'], vendors: {} },
 }
 
 /** What holds for an adapter package that has no line of its own: the ports, a schema library, and its vendor in three files. */
@@ -51,6 +69,9 @@ export function vendorAllowed(packageName: string, vendor: string, file: string)
 export function isAdapter(packageName: string): boolean {
   return packageName === '@pdvend/local' || /^@pdvend\/(aws|oss)-/.test(packageName)
 }
+
+/** Presets: nothing but a list of adapters, one a port. */
+export const PRESETS = ['@pdvend/onprem']
 
 /** Entries of an adapter package that are no manifest: what an app mounts or opens by itself, with what it needs. */
 export const MOUNTED_ENTRIES = ['blob-handler', 'faults', 'push-journal', 'push-upgrade'].map(

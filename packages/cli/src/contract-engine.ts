@@ -50,7 +50,11 @@ async function provisioned(adapter: AnyAdapter, env: Readonly<Record<string, str
   const provision = async (queues: readonly string[]): Promise<void> => {
     const deps = { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(30_000) }
     const plan = await adapter.provision!(settings, { jobs: queues.map((name) => ({ name, keyed: true })) }, deps)
-    await plan.apply().finally(() => plan.close())
+    try {
+      await plan.apply()
+    } finally {
+      await plan.close()
+    }
   }
   await provision([])
   return adapter.port === 'jobs' ? { provision } : {}

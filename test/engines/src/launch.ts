@@ -45,7 +45,7 @@ export async function startEngine(name: EngineName, options: LaunchOptions = {})
 
 /**
  * Why this machine cannot have the engine, or undefined once it is provisioned. For a test file's first line, since it may take
- * minutes. With `CI=true` a missing engine is no reason to skip: it throws. One that `PDVEND_TEST_ENGINES` leaves out never is.
+ * minutes. With `CI=true` a missing engine is no reason to skip: it throws. A reason that begins with `left out` is never a failure.
  */
 export async function whyMissing(
   name: EngineName,
@@ -53,13 +53,14 @@ export async function whyMissing(
 ): Promise<string | undefined> {
   const launcher = launcherOf(name)
   const { version = launcher.versions[0], report = toStandardError, named = true } = options
-  if (!isChosen(name, version)) return `PDVEND_TEST_ENGINES leaves out ${launcher.title} ${version}`
+  if (!isChosen(name, version)) return `left out by PDVEND_TEST_ENGINES: ${launcher.title} ${version}`
   try {
     await provide(launcher, version, report, named)
     return undefined
   } catch (error) {
     if (process.env['CI'] === 'true' && launcher.elsewhere === undefined) throw error
-    return `${launcher.title} ${version}: ${error instanceof Error ? error.message : String(error)}`
+    const reason = `${launcher.title} ${version}: ${error instanceof Error ? error.message : String(error)}`
+    return launcher.elsewhere === undefined ? reason : `left out where no Docker answers: ${reason}`
   }
 }
 
