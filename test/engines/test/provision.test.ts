@@ -5,12 +5,12 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from '@jest/globals'
-import { startEngine, whyMissing } from '../src/index.js'
+import { provisionWanted, startEngine, wantedEngines, whyMissing } from '../src/index.js'
 import { cached, cacheFolder, cacheRoot, findCached, listCache } from '../src/provision/cache.js'
 
 const silent = (): void => {}
 const entry = { name: 'thing', version: '1.0', how: 'by hand' }
-const names = ['PDVEND_ENGINES_DIR', 'PATH', 'CI', 'PDVEND_TEST_KAFKA'] as const
+const names = ['PDVEND_ENGINES_DIR', 'PATH', 'CI', 'PDVEND_TEST_KAFKA', 'PDVEND_TEST_ENGINES', 'PDVEND_TEST_MISSING_ENGINES'] as const
 let before: Readonly<Record<string, string | undefined>>
 
 beforeEach(async () => {
@@ -91,6 +91,43 @@ describe('a machine without the toolchain', () => {
   test('fails with CI=true', async () => {
     process.env['CI'] = 'true'
     await assert.rejects(whyMissing('elasticmq', { named: false, report: silent }), /is not on this machine/)
+  })
+})
+
+describe('PDVEND_TEST_ENGINES', () => {
+  const titles = (choice?: string): readonly string[] =>
+    wantedEngines(choice).map(({ launcher, version }) => `${launcher.title} ${version}`)
+
+  test('names what is provisioned before the tests: all that they use, some, or none', () => {
+    assert.ok(titles().length >= 9)
+    assert.deepEqual(titles('none'), [])
+    assert.deepEqual(titles('kafka@3.9.2, postgres'), ['Apache Kafka 3.9.2', 'PostgreSQL 15'])
+    assert.deepEqual(titles('kafka'), ['Apache Kafka 4.4.0', 'Apache Kafka 4.2.2', 'Apache Kafka 3.9.2'])
+    assert.throws(
+      () => titles('kafka@2.8.0'),
+      /there is no engine "kafka@2\.8\.0"; give none, or some of .*kafka@4\.4\.0\|4\.2\.2\|3\.9\.2/,
+    )
+  })
+
+  test('leaves the others out, which is no failure', async () => {
+    process.env['CI'] = 'true'
+    process.env['PDVEND_TEST_ENGINES'] = 'kafka@3.9.2'
+    process.env['PDVEND_TEST_KAFKA'] = 'kafka.shop.example:9092'
+    assert.equal(await whyMissing('kafka', { version: '3.9.2' }), undefined)
+    assert.equal(await whyMissing('kafka', { version: '4.4.0' }), 'left out by PDVEND_TEST_ENGINES: Apache Kafka 4.4.0')
+    assert.match((await whyMissing('minio'))!, /^left out by PDVEND_TEST_ENGINES: MinIO /)
+  })
+
+  test('what could not be provisioned is told, and not tried again', async () => {
+    process.env['PATH'] = cacheRoot()
+    process.env['PDVEND_TEST_ENGINES'] = 'elasticmq'
+    const missing = await provisionWanted(silent)
+    assert.match(missing['elasticmq@1.7.1']!, /is not on this machine/)
+    delete process.env['CI']
+    process.env['PDVEND_TEST_MISSING_ENGINES'] = JSON.stringify({ 'elasticmq@1.7.1': 'the network is down' })
+    assert.equal(await whyMissing('elasticmq', { named: false, report: silent }), 'ElasticMQ 1.7.1: the network is down')
+    process.env['CI'] = 'true'
+    await assert.rejects(whyMissing('elasticmq', { named: false, report: silent }), /the network is down/)
   })
 })
 

@@ -25,7 +25,7 @@ export const postgres: Launcher = {
     url: ({ ports }) => url(ports[0]!),
     ready: ({ ports }) => ready(ports[0]!),
   },
-  settings: (address) => ({ PDVEND_PUSH_JOURNAL: address, PDVEND_WAREHOUSE_URL: address }),
+  settings: (address) => ({ PDVEND_PUSH_JOURNAL: address }),
   async find(version) {
     const debian = '/usr/lib/postgresql'
     const folders = (await readdir(debian).catch(() => [])).map((series) => join(debian, series, 'bin'))
