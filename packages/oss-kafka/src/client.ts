@@ -122,12 +122,16 @@ export interface TopicInfo {
 export interface KafkaAdmin {
   /** The broker's requests by API key with their highest versions (ApiVersions): tells what it can do. */
   apiVersions(): Promise<ReadonlyMap<number, number>>
+  /** The brokers that are up, as they advertise themselves. */
+  brokers(): Promise<readonly { readonly id: number; readonly host: string; readonly port: number }[]>
   /** Names of all topics that this user may see, internal ones left out. */
   topicNames(): Promise<readonly string[]>
   /** What is known of each that exists; the others are left out. */
   topics(names: readonly string[]): Promise<readonly TopicInfo[]>
   /** Makes topics and waits for their leaders. One that exists is an error (TOPIC_ALREADY_EXISTS). */
   createTopics(specs: readonly TopicSpec[]): Promise<void>
+  /** Grows a topic to `partitions` in all. Keys move: the caller knows that this does no harm. */
+  addPartitions(topic: string, partitions: number): Promise<void>
   /** For tests and tools. */
   deleteTopics(names: readonly string[]): Promise<void>
   /** All settings of a topic with their effective values. */
