@@ -1,0 +1,97 @@
+import { isIP } from 'node:net'
+import type { BaseOptions } from '@platformatic/kafka'
+import type { KafkaClient } from '../client.js'
+import type { Connection } from '../connection.js'
+import { platformaticAdmin } from './platformatic-admin.js'
+import { platformaticProducer } from './platformatic-producer.js'
+import { platformaticReader } from './platformatic-reader.js'
+
+/** The library itself: 1.35 runs on Node 20.19 and later, 2.x from Node 22.22 on. The seam uses what is alike in both. */
+export type Library = typeof import('@platformatic/kafka')
+
+/** What every client of the library is made with. Retries are few: whoever calls decides about another try. */
+export type Options = Omit<BaseOptions, 'retries'>
+
+/**
+ * The seam over @platformatic/kafka. Its clients are dropped and made anew after a request that got no answer: a connection
+ * on which one timed out is not usable any more (seen in 1.35.0 and 2.12.1: the late answer is taken for the next one's).
+ */
+export async function platformaticClient(
+  connection: Connection,
+  load: () => Promise<unknown> = () => import('@platformatic/kafka'),
+): Promise<KafkaClient> {
+  const library = (await load()) as Library
+  const { version } = library as { readonly version?: string }
+  const options = optionsOf(connection)
+  const opened = new Set<{ close(): Promise<void> }>()
+  const owned = <T extends { close(): Promise<void> }>(resource: T): T => {
+    opened.add(resource)
+    const close = resource.close.bind(resource)
+    resource.close = () => {
+      opened.delete(resource)
+      return close()
+    }
+    return resource
+  }
+  const admin = platformaticAdmin(library, options)
+  return {
+    library: version === undefined ? '@platformatic/kafka' : `@platformatic/kafka ${version}`,
+    admin,
+    producer: async (o) => owned(await platformaticProducer(library, options, o)),
+    reader: async (from, o) => owned(await platformaticReader(library, options, from, o)),
+    async close() {
+      await Promise.all([...opened].map((resource) => resource.close()))
+      await admin.close()
+    },
+  }
+}
+
+function optionsOf({ brokers, clientId, tls, sasl, connectTimeoutMs, requestTimeoutMs }: Connection): Options {
+  const hosts = brokers.map((address) => address.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''))
+  return {
+    clientId,
+    bootstrapBrokers: [...brokers],
+    connectTimeout: connectTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    timeout: requestTimeoutMs,
+    autocreateTopics: false,
+    // A server name may not be an IP address; the certificate is verified either way.
+    ...(tls === undefined ? {} : { tls: { ...tls, rejectUnauthorized: true }, tlsServerName: hosts.every((host) => isIP(host) === 0) }),
+    ...(sasl === undefined
+      ? {}
+      : {
+          sasl: {
+            mechanism: sasl.mechanism.toUpperCase() as 'PLAIN',
+            username: sasl.username,
+            password: sasl.password.reveal(),
+          },
+        }),
+  } as Options
+}
+
+/** True for what the broker itself answered: the connection is sound. */
+export function isAnswer(library: Library, error: unknown): boolean {
+  return (
+    error instanceof library.ResponseError ||
+    (error instanceof library.MultipleErrors && error.errors.every((each) => isAnswer(library, each)))
+  )
+}
+
+/** The library throws an error of usage for a topic that does not exist; the protocol's own tells more. */
+export function honest(library: Library, error: unknown): unknown {
+  const unknownTopic = error instanceof library.UserError && /^Unknown (topic|partition)/.test(error.message)
+  return unknownTopic ? new library.ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', null, { cause: error }) : error
+}
+
+/** Longest wait for a client's sockets to close, in milliseconds: one that is half open never does. */
+const CLOSE_MS = 2_000
+
+/** Closes a client of the library, whatever it is doing. Never rejects. */
+export async function closed(client: { close(force: true): unknown } | undefined): Promise<void> {
+  if (client === undefined) return
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_MS)))
+  const done = (async () => client.close(true))().catch(() => undefined)
+  await Promise.race([done, late])
+  clearTimeout(timer)
+}
