@@ -17,7 +17,7 @@ export function statements(database: Database) {
        ON CONFLICT (ns, stream) DO UPDATE SET head = ?, queued = queued + 1`,
     ),
     fewer: sql('UPDATE streams SET queued = queued - 1 WHERE ns = ? AND stream = ?'),
-    raiseFloor: sql('UPDATE streams SET floor = ? WHERE ns = ? AND stream = ?'),
+    raiseFloor: sql('UPDATE streams SET floor = MAX(floor, ?) WHERE ns = ? AND stream = ?'),
     remove: sql('DELETE FROM entries WHERE seq = ?'),
     replaceable: sql('SELECT seq, id FROM entries WHERE ns = ? AND stream = ? AND name = ? AND replace_key = ?'),
     unretain: sql('UPDATE entries SET retain = 0 WHERE ns = ? AND stream = ? AND name = ? AND replace_key IS ? AND retain = 1'),
