@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { type Logger, PortError } from '@pdvend/ports'
+import { orAborted } from './abort.js'
 import type { Address } from './address.js'
 import type { Checked } from './config.js'
 import { fail } from './errors.js'
@@ -56,12 +57,8 @@ export class Client {
       types: {
         getTypeParser: (oid: number, format?: string) => (NUMBERS.has(oid) ? Number : pg.types.getTypeParser(oid, format as 'text')),
       },
-      onConnect: async (client: pg.ClientBase) => {
-        // A connection that breaks tells its query and, beside that, emits an error, which would end the process.
-        client.on('error', ignore)
-        await client.query(SESSION, [String(settings.statementTimeoutMs)])
-        await this.onConnection?.(async (text, values = []) => (await client.query<Row>(text, [...values])).rows)
-      },
+      // pg-pool waits for it (3.14), though its types say void.
+      onConnect: ((client) => this.#prepare(client, settings)) as (client: pg.ClientBase) => void,
     })
     this.#pool.on('error', (error) => log.debug({ port: 'push', error: error.message }, 'an idle connection of the journal broke'))
   }
@@ -79,6 +76,13 @@ export class Client {
   close(): Promise<void> {
     this.#closed ??= this.#pool.end()
     return this.#closed
+  }
+
+  async #prepare(client: pg.ClientBase, { statementTimeoutMs }: Checked): Promise<void> {
+    // A connection that breaks tells its query and, beside that, emits an error, which would end the process.
+    client.on('error', ignore)
+    await client.query(SESSION, [String(statementTimeoutMs)])
+    await this.onConnection?.(async (text, values = []) => (await client.query<Row>(text, [...values])).rows)
   }
 
   async #use<T>(operation: string, signal: AbortSignal | undefined, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
@@ -102,17 +106,3 @@ function leavesItSound(cause: unknown): boolean {
 }
 
 function ignore(): void {}
-
-/** `late` gets what comes after the abort. */
-function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, late?: (value: T) => void): Promise<T> {
-  if (signal === undefined) return work
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => {
-      reject(signal.reason as Error)
-      work.then(late, ignore)
-    }
-    if (signal.aborted) return onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
-}

@@ -1,4 +1,5 @@
 import { PortError } from '@pdvend/ports'
+import { onAbort } from './abort.js'
 
 /** The most items of one group, so that no group holds its locks for long. */
 const MAX_ITEMS = 512
@@ -35,16 +36,15 @@ export class Groups<Input, Output> {
     return new Promise<Output>((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason as Error)
       let over = false
-      const onAbort = (): void => {
+      const stop = onAbort(signal, () => {
         over = true
         reject(signal.reason as Error)
-      }
-      signal.addEventListener('abort', onAbort, { once: true })
+      })
       this.#queue.push({
         input,
         gaveUp: () => over,
         settle: (result) => {
-          signal.removeEventListener('abort', onAbort)
+          stop()
           if (PortError.is(result)) reject(result)
           else resolve(result)
         },
