@@ -29,7 +29,14 @@ const PROTOCOL: readonly (readonly [number: number, name: string, row: ErrorRow]
   [29, 'TOPIC_AUTHORIZATION_FAILED', { code: 'PERMISSION_DENIED', detail: 'the user has no right to this topic' }],
   [30, 'GROUP_AUTHORIZATION_FAILED', { code: 'PERMISSION_DENIED', detail: 'the user has no right to this consumer group' }],
   [31, 'CLUSTER_AUTHORIZATION_FAILED', { code: 'PERMISSION_DENIED', detail: 'the user needs IDEMPOTENT_WRITE on the cluster' }],
-  [32, 'INVALID_TIMESTAMP', { code: 'INVALID_ARGUMENT', detail: 'the time of the record is out of the range that the topic takes' }],
+  [
+    32,
+    'INVALID_TIMESTAMP',
+    {
+      code: 'CONFIG_INVALID',
+      detail: 'the topic refuses the time of this machine: check its clock, or set message.timestamp.type=LogAppendTime',
+    },
+  ],
   [35, 'UNSUPPORTED_VERSION', { code: 'UNSUPPORTED', detail: 'this Kafka is too old: 3.9 or later is needed' }],
   [36, 'TOPIC_ALREADY_EXISTS', 'ALREADY_EXISTS'],
   [37, 'INVALID_PARTITIONS', 'CONFIG_INVALID'],

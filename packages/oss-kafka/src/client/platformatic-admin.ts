@@ -1,6 +1,6 @@
 import type { Admin } from '@platformatic/kafka'
 import type { KafkaAdmin, TopicInfo } from '../client.js'
-import { closed, honest, isAnswer, type Library, type Options } from './platformatic.js'
+import { closing, honest, isAnswer, type Library, type Options } from './platformatic.js'
 
 /** How often, and how long in all, new topics are looked at until they have their leaders, in milliseconds. */
 const LEADER_POLL_MS = 50
@@ -18,7 +18,7 @@ export function platformaticAdmin(library: Library, options: Options): KafkaAdmi
     } catch (error) {
       if (!isAnswer(library, error) && current === admin) {
         current = undefined
-        void closed(admin as never)
+        void closing(() => admin.close())
       } else admin.clearMetadata()
       throw honest(library, error)
     }
@@ -115,7 +115,7 @@ export function platformaticAdmin(library: Library, options: Options): KafkaAdmi
     async close() {
       const admin = current
       current = undefined
-      await closed(admin as never)
+      if (admin !== undefined) await closing(() => admin.close())
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Producer, ResponseError } from '@platformatic/kafka'
 import type { KafkaProducer, OutgoingRecord, ProducerOptions, SendOutcome } from '../client.js'
-import { closed as closing, honest, type Library, type Options } from './platformatic.js'
+import { closing, honest, type Library, type Options } from './platformatic.js'
 
 /** Calls that wait are written together up to so many bytes of keys and values: well below the default `max.message.bytes`. */
 const TOGETHER_BYTES = 262_144
@@ -37,7 +37,7 @@ export async function platformaticProducer(
       await producer.initIdempotentProducer({})
       return producer
     } catch (error) {
-      void closing(producer)
+      void closing(() => producer.close(true))
       throw error
     }
   }
@@ -56,7 +56,7 @@ export async function platformaticProducer(
     } catch (error) {
       const left = current
       current = undefined
-      void closing(left)
+      void closing(() => left?.close(true))
       failure = honest(library, error)
       ;({ places, failures } = answersIn(library, error))
     }
@@ -105,8 +105,9 @@ export async function platformaticProducer(
     async close() {
       closed = true
       await pumping
-      await closing(current)
+      const left = current
       current = undefined
+      await closing(() => left?.close(true))
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Consumer, ResponseError } from '@platformatic/kafka'
 import type { IncomingRecord, KafkaReader, PartitionOffset, ReadBatch, ReaderOptions } from '../client.js'
-import { closed as closing, honest, isAnswer, type Library, type Options } from './platformatic.js'
+import { closing, honest, isAnswer, type Library, type Options } from './platformatic.js'
 
 /** Bits of a batch's attributes in Kafka's record format 2. */
 const LOG_APPEND_TIME = 0b0000_1000
@@ -60,7 +60,8 @@ export async function platformaticReader(
 
   /** Starts anew with other connections, and forgets what is under way on these. */
   function drop(): void {
-    void closing(raw)
+    const left = raw
+    void closing(() => left.close(true))
     underway.clear()
     for (const cursor of cursors) cursor.busy = false
     if (!closed) raw = make()
@@ -164,7 +165,7 @@ export async function platformaticReader(
       if (closed) return
       closed = true
       wake()
-      await closing(raw)
+      await closing(() => raw.close(true))
     },
   }
 }

@@ -21,7 +21,6 @@ export async function platformaticClient(
   load: () => Promise<unknown> = () => import('@platformatic/kafka'),
 ): Promise<KafkaClient> {
   const library = (await load()) as Library
-  const { version } = library as { readonly version?: string }
   const options = optionsOf(connection)
   const opened = new Set<{ close(): Promise<void> }>()
   const owned = <T extends { close(): Promise<void> }>(resource: T): T => {
@@ -35,7 +34,7 @@ export async function platformaticClient(
   }
   const admin = platformaticAdmin(library, options)
   return {
-    library: version === undefined ? '@platformatic/kafka' : `@platformatic/kafka ${version}`,
+    library: `@platformatic/kafka ${String(library.clientSoftwareVersion)}`,
     admin,
     producer: async (o) => owned(await platformaticProducer(library, options, o)),
     reader: async (from, o) => owned(await platformaticReader(library, options, from, o)),
@@ -86,12 +85,11 @@ export function honest(library: Library, error: unknown): unknown {
 /** Longest wait for a client's sockets to close, in milliseconds: one that is half open never does. */
 const CLOSE_MS = 2_000
 
-/** Closes a client of the library, whatever it is doing. Never rejects. */
-export async function closed(client: { close(force: true): unknown } | undefined): Promise<void> {
-  if (client === undefined) return
+/** Waits until a client of the library is closed, and never rejects. `close`: those of Admin and of the others differ. */
+export async function closing(close: () => unknown): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_MS)))
-  const done = (async () => client.close(true))().catch(() => undefined)
+  const done = (async () => close())().catch(() => undefined)
   await Promise.race([done, late])
   clearTimeout(timer)
 }
