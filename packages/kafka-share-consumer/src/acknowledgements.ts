@@ -9,6 +9,8 @@ export interface Acknowledgement {
   /** Absent for an offset of which nobody waits to hear: a gap, or what could not be read. */
   readonly record: HeldRecord | undefined
   readonly attempts: number
+  /** An earlier attempt may have been applied, although the broker said otherwise. */
+  readonly uncertain: boolean
   /** Called once. */
   readonly done: (error?: Error) => void
 }

@@ -75,7 +75,7 @@ export class ShareConsumer implements AsyncDisposable, AsyncIterable<ShareRecord
   #assignment: readonly TopicPartition[] = []
   #turn = 0
   #pumping = false
-  #refresh: Promise<void> | undefined
+  #refreshing = false
   #refreshFailures = 0
   #stockTimer: NodeJS.Timeout | undefined
   #raised: ShareError | undefined
@@ -237,9 +237,10 @@ export class ShareConsumer implements AsyncDisposable, AsyncIterable<ShareRecord
 
   /** Looks up the leaders again, until each assigned partition has one. */
   #refreshSoon(): void {
-    if (this.#closed !== undefined) return
-    this.#refresh ??= this.#refreshNow().finally(() => {
-      this.#refresh = undefined
+    if (this.#closed !== undefined || this.#refreshing) return
+    this.#refreshing = true
+    void this.#refreshNow().finally(() => {
+      this.#refreshing = false
       if (this.#assignment.some((partition) => this.#cluster.leaderOf(partition) === undefined)) this.#refreshSoon()
     })
   }

@@ -260,7 +260,7 @@ export class ShareSession {
   }
 
   #concludeOne(acknowledgement: Acknowledgement, code: number, sentMs: number): void {
-    const { record, type, attempts, done } = acknowledgement
+    const { record, type, uncertain, done } = acknowledgement
     if (code === codes.NONE) {
       if (record !== undefined && type === acknowledgeTypes.renew) {
         record.lockDurationMs = this.#lockDurationMs
@@ -271,8 +271,7 @@ export class ShareSession {
       }
       return done()
     }
-    // The code that passed may have hidden that the state was written after all.
-    const lost = attempts > 0 ? 'OUTCOME_UNKNOWN' : 'LOCK_LOST'
+    const lost = uncertain ? 'OUTCOME_UNKNOWN' : 'LOCK_LOST'
     if (code === codes.INVALID_RECORD_STATE || saysStaleLeader(code)) this.#fail(acknowledgement, lost, describeCode(code))
     else this.#refuse(acknowledgement, new ShareError('REFUSED', `the broker refuses: ${describeCode(code)}`))
   }
@@ -281,7 +280,8 @@ export class ShareSession {
     const { record, attempts } = acknowledgement
     const tooLate = record === undefined || record.state === 'lost' || Date.now() > record.lockedUntilMs + EXPIRY_SLACK_MS
     if (tooLate || attempts >= MAX_ATTEMPTS) this.#fail(acknowledgement, 'OUTCOME_UNKNOWN', describeCode(code))
-    else this.#queue.add({ ...acknowledgement, attempts: attempts + 1 })
+    // The state may have been written after all, and only the news of it lost between the brokers.
+    else this.#queue.add({ ...acknowledgement, attempts: attempts + 1, uncertain: true })
   }
 
   #fail({ record, done }: Acknowledgement, code: 'LOCK_LOST' | 'OUTCOME_UNKNOWN', cause: unknown): void {
@@ -342,7 +342,7 @@ export class ShareSession {
   }
 
   #say(held: HeldPartition, offset: number, type: number, done: (error?: Error) => void, record?: HeldRecord): void {
-    this.#queue.add({ held, offset, type, record, attempts: 0, done })
+    this.#queue.add({ held, offset, type, record, attempts: 0, uncertain: false, done })
     this.#flushSoon()
   }
 

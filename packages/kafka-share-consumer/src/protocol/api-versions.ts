@@ -1,5 +1,5 @@
 import { createAPI, Writer, type Reader } from '@platformatic/kafka'
-import { readStructs, skipTaggedFields } from './tagged-fields.js'
+import { readStructs } from './tagged-fields.js'
 
 export interface ApiVersionsResponse {
   readonly errorCode: number
