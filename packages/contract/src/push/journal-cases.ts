@@ -176,8 +176,9 @@ export const journalCases: readonly JournalCase[] = [
     const page = await journal.replay('x', { ...everything, cursors: { all: 99, 'group:g': 3 } }, T, call)
     assert.deepEqual(ids(page), ['1'])
     assert.deepEqual(Object.keys(page.cursors).toSorted(), ['all', 'device:x'])
+    assert.deepEqual(Object.keys((await journal.replay('y', everything, T, call)).cursors).toSorted(), ['all', 'device:y'])
     await journal.append(entry('3', 'all'), T, call)
-    assert.deepEqual(await waiting(journal, 'x'), ['1', '3'])
+    assert.deepEqual([await waiting(journal, 'x'), await waiting(journal, 'y')], [['1', '3'], ['3']])
   }),
 
   journalCase(

@@ -153,7 +153,7 @@ class LibSqlDatabase implements Database {
   prepare(sql: string): Statement {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
-      statement = wrap(this.engine.prepare(sql))
+      statement = wrap(() => this.engine.prepare(sql))
       this.#statements.set(sql, statement)
     }
     return statement
@@ -245,16 +245,19 @@ async function patient<T>(attempt: () => T): Promise<T> {
  * libsql 0.5 as seen in Nov 2026: a single object argument is taken for named parameters, so values go as an array; a
  * Uint8Array that is a view is stored from the start of its buffer, so views are copied; text ends at a NUL, so such text
  * is refused here and callers store it as bytes; a boolean or an object aborts the process, so types are checked.
- * `all` gives blobs as ArrayBuffer, `get` as Buffer and adds `_metadata`.
+ * `all` gives blobs as ArrayBuffer, `get` as Buffer and adds `_metadata`. A `get` that finds nothing gives the row of the
+ * `all` before it on the same statement: so each has a statement of its own.
  */
-function wrap(statement: LibSql.Statement): Statement {
+function wrap(prepare: () => LibSql.Statement): Statement {
+  const statement = prepare()
+  let forAll: LibSql.Statement | undefined
   return {
     run: (...values) => statement.run(values.map(bindable)).changes,
     get: (...values) => {
       const row = statement.get(values.map(bindable)) as Record<string, SqlValue> | undefined
       return row === undefined ? undefined : plain(row)
     },
-    all: (...values) => (statement.all(values.map(bindable)) as Record<string, SqlValue>[]).map(plain),
+    all: (...values) => ((forAll ??= prepare()).all(values.map(bindable)) as Record<string, SqlValue>[]).map(plain),
   }
 }
 
