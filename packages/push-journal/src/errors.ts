@@ -11,6 +11,10 @@ const gone: ErrorRow = {
   retryable: false,
   detail: "the journal's tables are gone from the database of PDVEND_PUSH_JOURNAL: start the app again, which makes them anew",
 }
+const inTheWay: ErrorRow = {
+  code: 'CONFIG_INVALID',
+  detail: 'the schema in the database of PDVEND_PUSH_JOURNAL holds something that is not the journal’s: name another schema',
+}
 const unsure: ErrorRow = { code: 'UNAVAILABLE', outcome: 'unknown', detail: 'the connection to the server of PDVEND_PUSH_JOURNAL broke' }
 const silent: ErrorRow = { code: 'UNAVAILABLE', outcome: 'unknown', detail: 'the server of PDVEND_PUSH_JOURNAL gave no answer in time' }
 const away = (detail: string): ErrorRow => ({ code: 'UNAVAILABLE', outcome: 'not-applied', detail })
@@ -33,6 +37,9 @@ export const fail: Fail = errorTable(
     '42P01': gone,
     '42883': gone,
     '3F000': gone,
+    '42P07': inTheWay,
+    '42710': inTheWay,
+    '42723': inTheWay,
     '25006': away('the server of PDVEND_PUSH_JOURNAL takes no writes: is it a standby?'),
     '40': away('another instance held the rows for too long'),
     '55P03': away('another instance held the rows for too long'),

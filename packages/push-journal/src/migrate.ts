@@ -1,7 +1,7 @@
 import { newId, PortError } from '@pdvend/ports'
 import type { Client, Query } from './client.js'
 import type { Checked } from './config.js'
-import { migrations } from './schema.js'
+import { inSchema, migrations, quoted } from './schema.js'
 
 /** What was found at `open`. */
 export interface Found {
@@ -19,7 +19,8 @@ const OLDEST = 120_000
  * nothing. Where it is new already, it is only looked at, so that the app's user needs no right to create anything.
  * @throws CONFIG_INVALID a newer release made the schema, a server before 12, a database whose encoding is not UTF8 | PERMISSION_DENIED
  */
-export async function prepareSchema(client: Client, { schema }: Checked, signal: AbortSignal | undefined): Promise<Found> {
+export async function prepareSchema(client: Client, { schema: name }: Checked, signal: AbortSignal | undefined): Promise<Found> {
+  const schema = quoted(name)
   return client.session('open', signal, async (query) => {
     const [server] = await query(
       `SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version,
@@ -61,7 +62,7 @@ async function migrate(query: Query, schema: string): Promise<void> {
     await query(`CREATE TABLE IF NOT EXISTS ${schema}.meta (name text PRIMARY KEY, value text NOT NULL)`)
     await query(`INSERT INTO ${schema}.meta VALUES ('id', $1) ON CONFLICT DO NOTHING`, [newId()])
   }
-  for (const sql of migrations.slice(version)) await query(sql.replaceAll('@.', `${schema}.`))
+  for (const sql of migrations.slice(version)) await query(inSchema(sql, schema))
   await query(`INSERT INTO ${schema}.meta VALUES ('version', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, [
     String(migrations.length),
   ])

@@ -5,6 +5,7 @@ import type { Checked } from './config.js'
 import { fail } from './errors.js'
 import { another, PostgresJournal } from './journal.js'
 import { prepareSchema } from './migrate.js'
+import { quoted } from './schema.js'
 
 /** Connects, brings the schema to its newest version and learns the journal's identity, which every later connection must have. */
 export async function openJournalAt(address: Address, settings: Checked, log: Logger, signal?: AbortSignal): Promise<PostgresJournal> {
@@ -12,7 +13,7 @@ export async function openJournalAt(address: Address, settings: Checked, log: Lo
   try {
     const { id, version, fsync } = await prepareSchema(client, settings, signal)
     client.onConnection = async (query) => {
-      const [row] = await query(`SELECT value FROM ${settings.schema}.meta WHERE name = 'id'`)
+      const [row] = await query(`SELECT value FROM ${quoted(settings.schema)}.meta WHERE name = 'id'`)
       if (row?.['value'] !== id) throw another('connect')
     }
     if (!fsync) log.warn({ port: 'push' }, 'the server of PDVEND_PUSH_JOURNAL runs with fsync=off: a power cut loses accepted messages')

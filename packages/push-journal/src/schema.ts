@@ -46,3 +46,12 @@ export const migrations: readonly string[] = [
    ${enroll}
    ${forget}`,
 ]
+
+/** A schema's name in a statement, whatever word it is; the settings keep it to letters that need no escape. */
+export function quoted(schema: string): string {
+  return `"${schema}"`
+}
+
+export function inSchema(sql: string, quotedSchema: string): string {
+  return sql.replaceAll('@.', `${quotedSchema}.`)
+}

@@ -1,4 +1,5 @@
 import type { Statement } from './client.js'
+import { inSchema, quoted } from './schema.js'
 
 /**
  * A page of what a device has not had, in one statement and so of one moment. `reach`: its streams, where it stands and where
@@ -61,6 +62,6 @@ export type Statements = { readonly [Name in keyof typeof TEXTS]: Statement }
 
 /** Every statement of the journal for one schema. */
 export function statementsOf(schema: string): Statements {
-  const made = Object.entries(TEXTS).map(([name, text]) => [name, { name: `pdvend_${name}`, text: text.replaceAll('@.', `${schema}.`) }])
+  const made = Object.entries(TEXTS).map(([name, text]) => [name, { name: `pdvend_${name}`, text: inSchema(text, quoted(schema)) }])
   return Object.fromEntries(made) as Statements
 }
