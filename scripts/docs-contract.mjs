@@ -9,13 +9,14 @@ import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { suiteOf } from '../packages/contract/dist/index.js'
 import { local, noopTelemetry, stdoutTelemetry } from '../packages/local/dist/index.js'
+import { onprem } from '../packages/onprem/dist/index.js'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const ports = [
-  { port: 'blob', title: 'Blob storage', adapters: [local.blob] },
-  { port: 'jobs', title: 'Job queue', adapters: [local.jobs] },
-  { port: 'push', title: 'Push notifications', adapters: [local.push] },
-  { port: 'telemetry', title: 'Telemetry', adapters: [local.telemetry, stdoutTelemetry, noopTelemetry] },
+  { port: 'blob', title: 'Blob storage', adapters: [local.blob, onprem.blob] },
+  { port: 'jobs', title: 'Job queue', adapters: [local.jobs, onprem.jobs] },
+  { port: 'push', title: 'Push notifications', adapters: [local.push, onprem.push] },
+  { port: 'telemetry', title: 'Telemetry', adapters: [local.telemetry, onprem.telemetry, stdoutTelemetry, noopTelemetry] },
 ]
 
 /** What the manifest says of a clause: it must hold, or its call must be refused. */

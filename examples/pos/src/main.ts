@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import { defineApp, isConfigError, type Running } from '@pdvend/container'
-import { local, noopTelemetry, stdoutTelemetry } from '@pdvend/local'
+import { isConfigError, type Running } from '@pdvend/container'
 import { createBlobHandler } from '@pdvend/local/blob-handler'
 import { BlobStorage, PortError } from '@pdvend/ports'
+import { app } from './app.js'
 import { departmentPicture } from './contracts/api.js'
 import { buildServer, type ServerOptions } from './http/server.js'
 import { jsonLog } from './json-log.js'
@@ -11,18 +11,6 @@ import { bindShop, shopOf, startBackground } from './shop-container.js'
 import { Ports } from './use-cases/back-office.js'
 import { Devices } from './use-cases/devices.js'
 import { OpenShop } from './use-cases/open-shop.js'
-
-/** The only place that knows adapters. Another home is one more import and one more name in `profiles`. */
-const app = defineApp({
-  profiles: { local },
-  adapters: [stdoutTelemetry, noopTelemetry],
-  requires: {
-    blob: ['conditionalWrites', 'signedUrls', 'signedPost'],
-    jobs: ['fifo', 'dedupe', 'lookup'],
-    push: ['journal', 'presence', 'credentials'],
-  },
-  log: jsonLog,
-})
 
 /** Where this server answers the embedded store's signed URLs; an address of its own wins. */
 const env = { PDVEND_BLOB_URL: '/blobs', ...process.env }

@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type App, defineApp } from '@pdvend/container'
 import { local, noopTelemetry, stdoutTelemetry } from '@pdvend/local'
+import { onprem } from '@pdvend/onprem'
 import { type AnyAdapter, portNames } from '@pdvend/ports'
 import { Failure, type Io } from './io.js'
 
@@ -12,25 +13,38 @@ export interface KnownAdapter {
   readonly module: string
 }
 
-const ours: readonly { readonly adapter: AnyAdapter; readonly entry: string }[] = [
+/** `from`: the package through which this one has the entry, where it is not its own dependency. */
+const ours: readonly { readonly adapter: AnyAdapter; readonly entry: string; readonly from?: string }[] = [
   { adapter: local.blob, entry: '@pdvend/local/blob' },
   { adapter: local.jobs, entry: '@pdvend/local/jobs' },
   { adapter: local.push, entry: '@pdvend/local/push' },
   { adapter: local.telemetry, entry: '@pdvend/local/telemetry' },
   { adapter: stdoutTelemetry, entry: '@pdvend/local/telemetry/stdout' },
   { adapter: noopTelemetry, entry: '@pdvend/local/telemetry/noop' },
+  { adapter: onprem.blob, entry: '@pdvend/oss-minio', from: '@pdvend/onprem' },
+  { adapter: onprem.jobs, entry: '@pdvend/oss-kafka/jobs', from: '@pdvend/onprem' },
+  { adapter: onprem.push, entry: '@pdvend/oss-emq', from: '@pdvend/onprem' },
+  { adapter: onprem.telemetry, entry: '@pdvend/oss-kafka/telemetry', from: '@pdvend/onprem' },
 ]
 
 /** The adapters that the command line brings and those of `modules`: files, or packages that the working directory has. */
 export async function knownAdapters(io: Io, modules: readonly string[]): Promise<readonly KnownAdapter[]> {
-  const own = ours.map(({ adapter, entry }) => ({ adapter, module: import.meta.resolve(entry) }))
+  const own = ours.map(({ adapter, entry, from }) => ({
+    adapter,
+    module: from === undefined ? import.meta.resolve(entry) : through(from, entry),
+  }))
   return [...own, ...(await Promise.all(modules.map((name) => loadModule(io, name))))]
+}
+
+/** Where `entry` is for the package `from`. */
+function through(from: string, entry: string): string {
+  return pathToFileURL(createRequire(import.meta.resolve(from)).resolve(entry)).href
 }
 
 /** The app that the commands work on: every profile that this version has, and the adapters of `modules`. */
 export async function knownApp(io: Io, modules: readonly string[]): Promise<App> {
   const known = await knownAdapters(io, modules)
-  return defineApp({ profiles: { local }, adapters: known.map(({ adapter }) => adapter), signals: [] })
+  return defineApp({ profiles: { local, onprem }, adapters: known.map(({ adapter }) => adapter), signals: [] })
 }
 
 /** The app that a file or package exports as `app`, or as its default. */

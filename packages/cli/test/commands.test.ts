@@ -37,7 +37,7 @@ describe('doctor', () => {
     })
     expect({ code, out }).toEqual({ code: 78, out: '' })
     expect(err).toContain('The configuration has 3 problems:')
-    expect(err).toContain('PDVEND_PROFILE: got "locl"; wants one of local; did you mean local?')
+    expect(err).toContain('PDVEND_PROFILE: got "locl"; wants one of local, onprem; did you mean local?')
     expect(err).toContain('did you mean PDVEND_BLOB_SIGNING_KEY?')
     expect(err).toContain('PDVEND_DRAIN_MS: got an empty value')
     expect(err).not.toContain('kN4r13nv0gel')
@@ -55,6 +55,37 @@ describe('doctor', () => {
     expect(ports.map(({ port, status }) => `${port} ${status}`)).toEqual(['telemetry up', 'blob down', 'jobs down', 'push down'])
     expect(ports[1]!.error).toContain('PDVEND_LOCAL_DIR')
   })
+})
+
+describe('doctor on the onprem profile', () => {
+  test('asks for every setting that it needs at once, and ends with 78', async () => {
+    const { code, err } = await shell.pdvend(['doctor'], { PDVEND_PROFILE: 'onprem' })
+    expect(code).toBe(78)
+    for (const name of ['PDVEND_BLOB_ENDPOINT', 'PDVEND_JOBS_BROKERS', 'PDVEND_TELEMETRY_BROKERS', 'PDVEND_PUSH_URL'])
+      expect(err).toContain(`${name}: got nothing`)
+  })
+
+  test('where nothing answers, each port is down and names what to check', async () => {
+    const away = {
+      PDVEND_BLOB_ENDPOINT: 'http://127.0.0.1:9',
+      PDVEND_BLOB_BUCKET: 'pdv-shop',
+      PDVEND_BLOB_ACCESS_KEY: 'key',
+      PDVEND_BLOB_SECRET_KEY: 'kN4r13nv0gel-canary',
+      PDVEND_JOBS_BROKERS: '127.0.0.1:9',
+      PDVEND_TELEMETRY_BROKERS: '127.0.0.1:9',
+      PDVEND_PUSH_URL: 'mqtt://127.0.0.1:9',
+      PDVEND_PUSH_USERNAME: 'app',
+      PDVEND_PUSH_PASSWORD: 'kN4r13nv0gel-canary',
+      PDVEND_START_MS: '8000',
+    }
+    const { code, out, err } = await shell.pdvend(['doctor', '--json'], { PDVEND_PROFILE: 'onprem', ...away })
+    expect({ code, err }).toEqual({ code: 1, err: '' })
+    const { ports } = JSON.parse(out) as { ports: { port: string; status: string; error?: string }[] }
+    expect(ports.map(({ port, status }) => `${port} ${status}`)).toEqual(['telemetry down', 'blob down', 'jobs down', 'push down'])
+    const names = ['PDVEND_TELEMETRY_BROKERS', 'PDVEND_BLOB_ENDPOINT', 'PDVEND_JOBS_BROKERS', 'PDVEND_PUSH_URL']
+    for (const [at, name] of names.entries()) expect(ports[at]!.error).toContain(name)
+    expect(out).not.toContain('kN4r13nv0gel')
+  }, 90_000)
 })
 
 describe('config', () => {

@@ -17,7 +17,7 @@ export const importCatalogue = defineJob('catalogue.import', {
   key: () => 'catalogue',
 })
 
-/** What the import job reports while it runs. */
+/** How far an import is. */
 export interface ImportProgress {
   readonly rows: number
   readonly stored: number

@@ -32,8 +32,14 @@ export class ShopClient {
     return this.#json(`/api/products/${ean}/price`, { method: 'PUT', body: JSON.stringify({ cents }) })
   }
 
-  events(type: string, from: Date): Promise<readonly EventRow[]> {
-    return this.#json(`/api/office/events?${new URLSearchParams({ type, from: from.toISOString(), limit: '100000' })}`)
+  /** undefined where the shop's telemetry cannot be read back. */
+  async events(type: string, from: Date): Promise<readonly EventRow[] | undefined> {
+    try {
+      return await this.#json(`/api/office/events?${new URLSearchParams({ type, from: from.toISOString(), limit: '100000' })}`)
+    } catch (error) {
+      if (error instanceof ShopRefused && error.problem.code === 'noQuery') return undefined
+      throw error
+    }
   }
 
   /** Follows the signed URL to the store, as a browser does. */

@@ -1,8 +1,7 @@
 import { injectable } from 'inversify'
-import { BlobStorage, discard, PortError, PushNotifications, Telemetry, type JobContext } from '@pdvend/ports'
+import { BlobStorage, discard, PortError, PushNotifications, Telemetry } from '@pdvend/ports'
 import type { ImportReport } from '../contracts/api.js'
 import { catalogueImported } from '../contracts/events.js'
-import type { ImportProgress } from '../contracts/jobs.js'
 import { catalogueChanged } from '../contracts/messages.js'
 import { readSupplierFile } from '../csv/supplier-file.js'
 import { Catalogue } from './catalogue.js'
@@ -25,13 +24,15 @@ export class ImportCatalogue {
     private readonly telemetry: Telemetry,
   ) {}
 
-  async run(importId: string, job: Pick<JobContext, 'progress' | 'signal'>): Promise<ImportReport> {
+  async run(importId: string, signal: AbortSignal): Promise<ImportReport> {
     const started = Date.now()
     const { offers, problems, rows } = await this.#file(importId)
-    await job.progress({ rows, stored: 0 } satisfies ImportProgress)
+    // In the store and not in the queue: not every engine's queue can be asked for one job.
+    const tell = (stored: number): Promise<void> => this.imports.amend(importId, (record) => ({ ...record, progress: { rows, stored } }))
+    await tell(0)
     const { added, changed, unchanged } = await this.catalogue.store(offers, async (stored) => {
-      job.signal.throwIfAborted()
-      await job.progress({ rows, stored } satisfies ImportProgress)
+      signal.throwIfAborted()
+      await tell(stored)
     })
     const refused = rows - offers.length
     const shown = problems.slice(0, SHOWN_PROBLEMS)

@@ -10,7 +10,8 @@ export interface ImportRecord {
   readonly importId: string
   readonly fileName: string
   readonly at: string
-  readonly jobId?: string
+  /** Once the job has begun: how far it came. */
+  readonly progress?: ImportProgress
   readonly report?: ImportReport
 }
 
@@ -30,8 +31,7 @@ export class Imports {
     await this.#putOnce(importFileKey(importId), csv, 'text/csv')
     const record: ImportRecord = { importId, fileName, at: new Date().toISOString() }
     await this.#putOnce(importRecordKey(importId), JSON.stringify(record), 'application/json')
-    const { id } = await this.jobs.enqueue(importCatalogue, { importId }, { dedupeKey: importId })
-    await this.amend(importId, (current) => ({ ...current, jobId: id }))
+    await this.jobs.enqueue(importCatalogue, { importId }, { dedupeKey: importId })
   }
 
   async read(importId: string): Promise<ImportRecord | undefined> {
@@ -57,21 +57,30 @@ export class Imports {
     for await (const entry of this.blobs.list({ prefix: 'imports/' })) {
       if (entry.kind === 'blob' && entry.key.endsWith('.json')) ids.push(entry.key.slice('imports/'.length, -'.json'.length))
     }
-    const newest = ids.sort().reverse().slice(0, SHOWN)
-    const states = await Promise.all(newest.map((id) => this.state(id)))
-    return states.filter((state) => state !== undefined)
+    return this.#states(ids.sort().reverse().slice(0, SHOWN))
   }
 
   async state(importId: string): Promise<ImportState | undefined> {
-    const record = await this.read(importId)
-    if (record === undefined) return undefined
-    const { fileName, at, jobId, report } = record
-    if (report !== undefined)
-      return { importId, fileName, at, state: 'done', rows: report.rows, stored: report.rows - report.refused, report }
-    const job = jobId === undefined ? undefined : await this.jobs.find(jobId)
-    const progress = job?.progress as ImportProgress | undefined
-    const state = job?.state === 'dead' ? 'failed' : job?.state === 'running' ? 'running' : 'waiting'
-    return { importId, fileName, at, state, ...progress }
+    return (await this.#states([importId]))[0]
+  }
+
+  /** The queue is asked for its dead letters only where an import is not done: they alone know what gave up, whatever killed it. */
+  async #states(importIds: readonly string[]): Promise<readonly ImportState[]> {
+    const found = await Promise.all(importIds.map((id) => this.read(id)))
+    const records = found.filter((record) => record !== undefined)
+    const dead = records.every(({ report }) => report !== undefined) ? new Set<string>() : await this.#dead()
+    return records.map(({ importId, fileName, at, progress, report }) => {
+      if (report !== undefined)
+        return { importId, fileName, at, state: 'done', rows: report.rows, stored: report.rows - report.refused, report }
+      const state = dead.has(importId) ? 'failed' : progress === undefined ? 'waiting' : 'running'
+      return { importId, fileName, at, state, ...progress }
+    })
+  }
+
+  async #dead(): Promise<ReadonlySet<string>> {
+    const ids = new Set<string>()
+    for await (const { input } of this.jobs.dead.list({ name: importCatalogue.name })) ids.add((input as { importId: string }).importId)
+    return ids
   }
 
   async #putOnce(key: string, source: BlobSource, contentType: string): Promise<void> {

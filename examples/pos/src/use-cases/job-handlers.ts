@@ -13,7 +13,7 @@ export class JobHandlers {
   constructor(receipts: IssueReceipt, imports: ImportCatalogue, running: RunningJobs) {
     this.all = [
       handle(issueReceipt, ({ saleId }, job) => running.watch(job, saleId, () => receipts.run(saleId, job.signal))),
-      handle(importCatalogue, ({ importId }, job) => running.watch(job, importId, () => imports.run(importId, job))),
+      handle(importCatalogue, ({ importId }, job) => running.watch(job, importId, () => imports.run(importId, job.signal))),
     ]
   }
 }

@@ -16,8 +16,11 @@ export class ShopProcess implements AsyncDisposable {
   #child: ChildProcess | undefined
   #port = '0'
 
-  /** Without a directory it makes one, and removes it in the end. */
-  constructor(private readonly shared?: string) {
+  /** Without a directory it makes one, and removes it in the end. `env`: settings beside those of the embedded engines. */
+  constructor(
+    private readonly shared?: string,
+    private readonly env: Readonly<Record<string, string>> = {},
+  ) {
     this.directory = shared ?? mkdtempSync(join(tmpdir(), 'pdvend-pos-'))
   }
 
@@ -25,9 +28,9 @@ export class ShopProcess implements AsyncDisposable {
     return `http://localhost:${this.#port}`
   }
 
-  /** The first start picks a port; later ones keep it. Resolves when the demo catalogue is there. */
+  /** The first start picks a port; later ones keep it. Resolves when the demo catalogue is there. @throws Error when it ends instead */
   async start(): Promise<void> {
-    const env = { ...process.env, PORT: this.#port, PDVEND_LOCAL_DIR: this.directory, NODE_ENV: 'test' }
+    const env = { ...process.env, PORT: this.#port, PDVEND_LOCAL_DIR: this.directory, NODE_ENV: 'test', ...this.env }
     const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'inherit'] })
     this.#child = child
     for await (const line of createInterface({ input: child.stdout })) {
@@ -36,6 +39,7 @@ export class ShopProcess implements AsyncDisposable {
       this.#port = port
       break
     }
+    if (this.#port === '0') throw new Error('the shop ended before it served: its reason is above')
     await eventually(async () => (await this.catalogue()).products.length >= 1_000, 60_000)
   }
 

@@ -47,8 +47,10 @@ export function addDoctor(program: Command, { io, modules, action }: Setup): voi
             roundTrip ?? '-',
           ])
           sayTable(io, [['PORT', 'ADAPTER', 'STATUS', 'LATENCY', 'ROUND TRIP'], ...rows])
-          for (const { port, facts = {} } of findings)
-            for (const [name, value] of Object.entries(facts)) say(io, `${port}: ${name} ${value}`)
+          for (const { port, facts = {} } of findings) {
+            const told = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
+            if (told.length > 0) say(io, `\n${port}: ${told.join(', ')}`)
+          }
           for (const { port, error } of findings) if (error !== undefined) say(io, `\n${port}: ${error}`)
         }
         return findings.every(({ status }) => status === 'up') ? EXIT.ok : EXIT.failed

@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { local } from '@pdvend/local'
+import { startEngine, whyMissing } from '@pdvend/engines'
+import { BlobStorage, type Profile, Telemetry, type TelemetryRow } from '@pdvend/ports'
+import type { Running } from '@pdvend/container'
+import { createBlobHandler } from '@pdvend/local/blob-handler'
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+
+/** A stored event, as far as every home can tell. */
+export type StoredEvent = Pick<TelemetryRow, 'id' | 'type' | 'at' | 'data' | 'context'>
+
+/** A home of the app, with its engines up. */
+export interface Home extends AsyncDisposable {
+  readonly profile: Profile
+  readonly env: Readonly<Record<string, string>>
+  /** Does what an app of this home does beside opening it, such as answering the embedded store's signed URLs. */
+  mount?(running: Running): Promise<void>
+  /** Every stored event of a type, once the telemetry port is flushed. */
+  events(running: Running, type: string): Promise<readonly StoredEvent[]>
+}
+
+/** How each home is set up. Another one is one more line. */
+export const homes: Readonly<Record<string, { readonly missing: () => Promise<string | undefined>; readonly open: () => Promise<Home> }>> =
+  {
+    local: { missing: async () => undefined, open: openLocal },
+    onprem: { missing: missingOf('minio', 'kafka', 'mosquitto', 'postgres'), open: openOnprem },
+  }
+
+function missingOf(...engines: readonly Parameters<typeof whyMissing>[0][]): () => Promise<string | undefined> {
+  return async () => {
+    for (const engine of engines) {
+      const reason = await whyMissing(engine)
+      if (reason !== undefined) return reason
+    }
+    return undefined
+  }
+}
+
+async function openLocal(): Promise<Home> {
+  const directory = mkdtempSync(join(tmpdir(), 'pdvend-parity-'))
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const env = { PDVEND_LOCAL_DIR: directory, PDVEND_BLOB_URL: `http://127.0.0.1:${port}/blobs` }
+  return {
+    profile: local,
+    env,
+    async mount(running) {
+      const handler = await createBlobHandler(running.container.get(BlobStorage), { env })
+      server.on('request', (request, response) => void handler(request, response))
+    },
+    events: (running, type) => running.container.get(Telemetry).query({ type, limit: 10_000 }),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function openOnprem(): Promise<Home> {
+  const { onprem } = await import('@pdvend/onprem')
+  const { readEvents } = await import('./kafka-events.js')
+  const directory = mkdtempSync(join(tmpdir(), 'pdvend-parity-'))
+  const engines = await Promise.all((['minio', 'kafka', 'mosquitto', 'postgres'] as const).map((name) => startEngine(name)))
+  const [, kafka] = engines
+  const env = Object.assign(
+    { PDVEND_SPOOL_DIR: join(directory, 'spool'), PDVEND_BLOB_BUCKET: 'pdv-parity' },
+    ...engines.map((engine) => engine.env),
+  ) as Record<string, string>
+  return {
+    profile: onprem,
+    env,
+    events: (_running, type) => readEvents(kafka!.url, type),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(engines.map((engine) => engine.stop()))
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
