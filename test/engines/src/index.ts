@@ -1,6 +1,18 @@
+export {
+  faultKinds,
+  startAwsProxy,
+  strengths,
+  type AwsProxy,
+  type AwsProxyOptions,
+  type AwsService,
+  type Fault,
+  type FaultKind,
+  type Strength,
+} from './aws-proxy/index.js'
 export { launchers, launcherOf } from './catalog.js'
 export { wantedEngines } from './choice.js'
 export { startKafkaCluster, type KafkaCluster } from './kafka-cluster.js'
+export { startKafkaDoors, type KafkaDoors, type KafkaDoorsOptions } from './kafka-doors.js'
 export { startEngine, whyMissing, type LaunchOptions } from './launch.js'
 export { EngineMissing, engineNames, type EngineName, type Launcher, type Report, type RunningEngine } from './launcher.js'
 export { provisionWanted } from './provision-wanted.js'

@@ -13,9 +13,14 @@ export function alone(place: Place): KafkaNode {
   return { id: 1, controllers: [{ id: 1, port: place.ports[1]! }] }
 }
 
-/** Writes the node's `server.properties`. */
-export async function writeProperties(file: string, place: Place, node: KafkaNode = alone(place)): Promise<void> {
-  const lines = Object.entries(properties(place, '127.0.0.1', node)).map(([key, value]) => `${key}=${value}\n`)
+/** Writes the node's `server.properties`; what `extra` says wins. */
+export async function writeProperties(
+  file: string,
+  place: Place,
+  node: KafkaNode = alone(place),
+  extra: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const lines = Object.entries({ ...properties(place, '127.0.0.1', node), ...extra }).map(([key, value]) => `${key}=${value}\n`)
   await writeFile(file, lines.join(''))
 }
 

@@ -1,3 +1,4 @@
+import { pbkdf2Sync, randomBytes } from 'node:crypto'
 import { exchange } from '../process/probe.js'
 
 /** The few requests that tell whether a broker serves; a client would bring seconds of retries and a dependency. */
@@ -5,6 +6,7 @@ const apiVersions = 18
 const listOffsets = 2
 const metadata = 3
 const findCoordinator = 10
+const alterUserScramCredentials = 51
 
 const string = (value: string): Buffer => Buffer.concat([int16(value.length), Buffer.from(value)])
 const int16 = (value: number): Buffer => Buffer.from([(value >> 8) & 0xff, value & 0xff])
@@ -118,4 +120,25 @@ export async function apisOf(port: number): Promise<ReadonlyMap<number, number>>
 export async function hasCoordinator(port: number, kind: 'group' | 'transaction'): Promise<boolean> {
   const answer = await request(port, findCoordinator, 1, Buffer.concat([string('pdvend-warm-up'), Buffer.from([kind === 'group' ? 0 : 1])]))
   return answer.readInt16BE(4) === 0
+}
+
+/** SCRAM's mechanisms by Kafka's number. */
+const scram = { sha256: 1, sha512: 2 } as const
+const scramIterations = 4_096
+
+/** Gives a user a password for SCRAM-SHA-256 and SCRAM-SHA-512: such users are records of the broker, not lines of its settings. */
+export async function addScramUser(port: number, user: string, password: string): Promise<void> {
+  const bytes = (value: Buffer): Buffer => Buffer.concat([Buffer.from([value.length + 1]), value])
+  const tags = Buffer.from([0])
+  for (const [digest, mechanism] of Object.entries(scram)) {
+    const salt = randomBytes(16)
+    const salted = pbkdf2Sync(password, salt, scramIterations, digest === 'sha256' ? 32 : 64, digest)
+    const credential = [bytes(Buffer.from(user)), Buffer.from([mechanism]), int32(scramIterations), bytes(salt), bytes(salted), tags]
+    // Header and body are of the flexible kind, each with its tags. Nobody is deleted, and a request may hold a user once.
+    const body = Buffer.concat([tags, Buffer.from([1]), Buffer.from([2]), ...credential, tags])
+    const answer = await request(port, alterUserScramCredentials, 0, body)
+    // Tags, throttle time, the number of results and one, the first one's user.
+    const error = answer.readInt16BE(6 + user.length + 1)
+    if (answer[5] !== 2 || error !== 0) throw new Error(`the broker did not take the user ${user}: error ${error}`)
+  }
 }
