@@ -239,6 +239,7 @@ class ConnectedDevice implements Device {
         first = undefined
         return connection === undefined ? options.connection() : Promise.resolve(connection)
       },
+      now,
       renewed: (connection) => {
         device = connection.device
         inbox.setClock(Date.parse(connection.issuedAt))
@@ -275,10 +276,11 @@ function take(bytes: Uint8Array, inbox: Inbox, outbox: Outbox, answers: Answers,
     return
   }
   if (frame.kind === 'settled') outbox.settled(frame)
-  else if (frame.kind === 'takenOver') link.takenOver()
+  else if (frame.kind === 'takenOver') link.takenOver(frame.client)
+  else if (frame.kind === 'rollCall') link.answerRollCall()
   else if (frame.kind === 'renew')
     link.regrant().then(
-      () => inbox.connected(),
+      (live) => live && inbox.connected(),
       () => {},
     )
   else if (frame.kind === 'request') answers.take(frame).catch(() => {})

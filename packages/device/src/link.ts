@@ -1,5 +1,6 @@
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { backoffMs, type Clock, type DeviceConnection, PortError, type RetryPolicy, sleep } from '@pdvend/ports/wire'
+import { Announcer } from './announcer.js'
 import type { StatusLine } from './status.js'
 
 /** How the connection ended, or why there was none. */
@@ -14,6 +15,8 @@ export interface LinkParts {
   /** `tcp` prefers mqtt:// and mqtts://, `ws` takes only ws:// and wss://. */
   readonly transport: 'tcp' | 'ws'
   connection(): Promise<DeviceConnection>
+  /** The app's time in milliseconds, as far as this machine knows it. */
+  now(): number
   /** A new connection is in force. */
   renewed(connection: DeviceConnection): void
   /** Bytes from the app. */
@@ -27,6 +30,11 @@ const CONNECT_TIMEOUT_MS = 10_000
 const END_MS = 1_000
 /** A new connection is fetched when this part of the old one's life is over. */
 const RENEW_AT = 0.8
+/** A roll call is answered within so many milliseconds, each device at another time. */
+const ROLL_CALL_MS = 1_000
+/** MQTT 5 reason codes of a DISCONNECT. */
+const SESSION_TAKEN_OVER = 0x8e
+const ADMINISTRATIVE_ACTION = 0x98
 
 /** One MQTT connection at a time, made again whenever it is lost, with credentials that are fetched again before they end. */
 export class Link {
@@ -41,7 +49,11 @@ export class Link {
   readonly #ended = new AbortController()
   #running: Promise<void> | undefined
 
-  constructor(private readonly parts: LinkParts) {}
+  #announcer: Announcer
+
+  constructor(private readonly parts: LinkParts) {
+    this.#announcer = new Announcer(parts.now)
+  }
 
   start(): void {
     this.#running ??= this.#run()
@@ -55,22 +67,37 @@ export class Link {
     await client.publishAsync(`${this.#connection.publish}/${to}`, bytes as Buffer, { qos: 1 })
   }
 
-  /** The app has changed what this device may do: new topics at once, new credentials from the next connection on. */
-  async regrant(): Promise<void> {
+  /**
+   * The app has changed what this device may do: new topics at once, new credentials from the next connection on. False when
+   * that next connection has to come at once, by the engine's way of granting.
+   */
+  async regrant(): Promise<boolean> {
     const former = this.#connection
     const client = this.#client
     const next = await this.parts.connection()
-    if (client === undefined || client !== this.#client || former === undefined) return
+    if (client === undefined || client !== this.#client || former === undefined) return false
     this.#connection = next
     this.parts.renewed(next)
+    if (next.regrant === 'reconnect') {
+      this.#end?.('renew')
+      return false
+    }
     const added = next.subscribe.filter((topic) => !former.subscribe.includes(topic))
     const removed = former.subscribe.filter((topic) => !next.subscribe.includes(topic))
     if (removed.length > 0) await client.unsubscribeAsync(removed)
     if (added.length > 0) await client.subscribeAsync(added, { qos: 1 })
+    return true
   }
 
-  takenOver(): void {
-    this.#end?.('takenOver')
+  takenOver(client?: string): void {
+    if (client === undefined || client === this.#announcer.client) this.#end?.('takenOver')
+  }
+
+  answerRollCall(): void {
+    const client = this.#client
+    this.parts.clock.timer(this.parts.random() * ROLL_CALL_MS, () => {
+      if (client?.connected && client === this.#client) this.#announcer.online(client).catch(() => {})
+    })
   }
 
   /** Connects now: ends a wait, or takes the device back from who took it over. */
@@ -143,7 +170,8 @@ export class Link {
 
   /** One connection, from CONNECT to its end. */
   async #live(connection: DeviceConnection): Promise<End> {
-    const client = mqtt.connect(this.#url(connection), optionsOf(connection))
+    const will = this.#announcer.begin(connection)
+    const client = mqtt.connect(this.#url(connection), { ...optionsOf(connection), ...(will && { will }) })
     this.#client = client
     // In Node mqtt.js 5 leaves Nagle on: an acknowledgement on its way then holds the next frame back for up to 40 ms.
     ;(client.stream as { setNoDelay?(on: boolean): void }).setNoDelay?.(true)
@@ -153,12 +181,16 @@ export class Link {
       this.#end = resolve
       client.on('error', (error) => resolve(isRefusal(error) ? 'refused' : 'lost'))
       client.on('close', () => resolve('lost'))
-      client.on('disconnect', ({ reasonCode }) => resolve(reasonCode === 0x8e ? 'takenOver' : 'lost'))
+      client.on('disconnect', ({ reasonCode }) => {
+        // Its credentials are no longer good: not tried once more.
+        if (reasonCode === ADMINISTRATIVE_ACTION && this.#connection === connection) this.#connection = undefined
+        resolve(reasonCode === SESSION_TAKEN_OVER ? 'takenOver' : 'lost')
+      })
       client.on('message', (_topic, payload) => this.parts.received(payload))
       client.on('connect', () => {
-        client.subscribeAsync([...connection.subscribe], { qos: 1 }).then(
+        this.#arrive(client, connection).then(
           (granted) => {
-            if (granted.some(({ qos }) => qos > 2)) return resolve('refused')
+            if (!granted) return resolve('refused')
             up = true
             this.#attempt = 0
             this.#refusedFresh = 0
@@ -173,9 +205,28 @@ export class Link {
     timer.cancel()
     this.#client = undefined
     if (up) this.parts.disconnected()
-    await goodbye(client, end)
+    await this.#leave(client, end)
     if (!up && end !== 'refused') this.#attempt = Math.max(this.#attempt, 2)
     return end
+  }
+
+  /** Subscribes, and is known to be there before it says anything else. */
+  async #arrive(client: MqttClient, { subscribe }: DeviceConnection): Promise<boolean> {
+    const [granted] = await Promise.all([client.subscribeAsync([...subscribe], { qos: 1 }), this.#announcer.online(client)])
+    return granted.every(({ qos }) => qos <= 2)
+  }
+
+  /** Said politely only where the other side still listens. */
+  async #leave(client: MqttClient, end: End): Promise<void> {
+    client.removeAllListeners('message')
+    client.on('error', () => {})
+    const polite = client.connected && (end === 'closed' || end === 'renew' || end === 'takenOver')
+    const left = async (): Promise<void> => {
+      if (polite) await this.#announcer.leaving(client, end).catch(() => {})
+      await client.endAsync(!polite).catch(() => {})
+    }
+    await Promise.race([left(), new Promise((resolve) => setTimeout(resolve, END_MS))])
+    if (polite) client.end(true)
   }
 
   #renewInTime(connection: DeviceConnection): () => void {
@@ -230,6 +281,7 @@ export class Link {
     await new Promise<void>((resolve) => (this.#resume = resolve))
     this.#resume = undefined
     this.#connection = undefined
+    this.#announcer = new Announcer(this.parts.now)
     if (!this.#ended.signal.aborted) this.parts.status.set('connecting')
   }
 }
@@ -247,14 +299,6 @@ function optionsOf({ clientId, username, password, protocolVersion, keepAliveSec
     resubscribe: false,
     queueQoSZero: false,
   }
-}
-
-async function goodbye(client: MqttClient, end: End): Promise<void> {
-  client.removeAllListeners('message')
-  client.on('error', () => {})
-  // Said politely only where the other side still listens.
-  const force = !(end === 'closed' || end === 'renew') || !client.connected
-  await Promise.race([client.endAsync(force).catch(() => {}), new Promise((resolve) => setTimeout(resolve, END_MS))])
 }
 
 /** CONNACK codes for bad credentials: 4 and 5 in MQTT 3.1.1, 0x86 and 0x87 in 5.0. */

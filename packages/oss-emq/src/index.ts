@@ -1,12 +1,15 @@
 import { defineAdapter } from '@pdvend/ports'
 import { config } from './config.js'
 
-/** The manifest: it loads no vendor module. Set a capability to true once its clauses pass. */
+/**
+ * Push over EMQX, Mosquitto or any MQTT broker, 5 or 3.1.1. What the broker and the settings cannot give is taken back at
+ * `open`: `journal` without PDVEND_PUSH_JOURNAL, `credentials` where devices are let in by the operator's own files.
+ */
 export const ossEmq = defineAdapter({
   port: 'push',
   name: 'oss-emq',
   config,
-  capabilities: { journal: false, presence: false, request: false, receipts: false, credentials: false },
+  capabilities: { journal: true, presence: true, request: true, receipts: true, credentials: true },
   open: async (settings, deps) => (await import('./driver.js')).openOssEmq(settings, deps),
 })
 

@@ -198,11 +198,13 @@ export const faults = [
     assert.equal(one.device.lastError?.code, 'PRECONDITION_FAILED')
     await publishNotes(push, { device: 'till-1' }, range(1, 20))
     await two.notes.count(20)
+    await statusOf(two.device, 'online')
     assert.deepEqual([one.device.status, two.device.status, asked], ['takenOver', 'online', 2])
     one.device.resume()
     await statusOf(two.device, 'takenOver')
     await statusOf(one.device, 'online')
     assert.equal(asked, 3)
+    assert.equal(two.device.status, 'takenOver')
   }),
   pushCase('P60', "the engine's refusal of a message is told to the caller", async (subject) => {
     const refusing = wrapping(() => ({ send: () => Promise.reject(new PortError('PERMISSION_DENIED', { detail: 'quota of the plan' })) }))

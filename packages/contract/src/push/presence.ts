@@ -56,12 +56,17 @@ export const presence = [
         const two = await onlineTill(subject, push, `till-${round}`)
         await statusOf(one.device, 'takenOver')
         await one.device.close()
-        assert.equal(two.device.status, 'online')
+        // Where the broker ends the former one without a word it comes once more before it is told, and takes over in turn.
+        await statusOf(two.device, 'online')
       }
       await onlineTill(subject, push, 'last')
       await seen.when((all) => all.some(({ device, state }) => device === 'last' && state === 'online'))
       for (const round of range(1, 3)) {
-        assert.equal((await push.presence.get(`till-${round}`)).state, 'online')
+        await until(
+          () => push.presence.get(`till-${round}`),
+          ({ state }) => state === 'online',
+        )
+        await seen.when((all) => all.findLast(({ device }) => device === `till-${round}`)?.state === 'online')
         assert.equal(seen.all.findLast(({ device }) => device === `till-${round}`)?.state, 'online')
       }
     },

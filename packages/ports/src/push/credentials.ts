@@ -40,7 +40,8 @@ export class Credentials {
     return this.calls.run({ operation: 'issue', target: name, options }, async (call) => {
       await this.ready()
       const enrolment = (await this.journal?.enroll(name, groups, call)) ?? { groups: groups ?? [], changed: groups !== undefined }
-      const connection = await this.driver.issue(name, { ttlMs, groups: enrolment.groups, signal: call.signal })
+      const request = { ttlMs, groups: enrolment.groups, regrouped: enrolment.changed, signal: call.signal }
+      const connection = await this.driver.issue(name, request)
       if (enrolment.changed) {
         const renew = encodeFrame({ kind: 'renew', sentAt: this.calls.clock.now() })
         await this.driver.send({ device: name }, renew, call)

@@ -27,6 +27,13 @@ export interface DriverInbound {
   readonly bytes: Uint8Array
 }
 
+/** What credentials are to be issued for. */
+export interface IssueRequest extends DriverCall {
+  readonly ttlMs: number
+  readonly groups: readonly string[]
+  readonly regrouped: boolean
+}
+
 /** Where what devices send arrives. A handler never rejects; the engine's acknowledgement waits for it where the engine can. */
 export interface InboundHandlers {
   /** For any instance of the app: each message reaches one. */
@@ -52,8 +59,11 @@ export interface PushDriver extends Driver {
   presence(device: string, call: DriverCall): Promise<Presence>
   /** Tells what the engine says, doubled and out of order as it may be, until the returned function is called. */
   watchPresence(listener: (fact: PresenceFact) => void): () => void
-  /** [P3] Devices of former groups get nothing of them once this has resolved. [P49] */
-  issue(device: string, options: DriverCall & { readonly ttlMs: number; readonly groups: readonly string[] }): Promise<DeviceConnection>
+  /**
+   * [P3] Devices of former groups get nothing of them once this has resolved. [P49] `regrouped`: its groups are not what they
+   * were, or nobody knows; for engines whose credentials carry the groups.
+   */
+  issue(device: string, options: IssueRequest): Promise<DeviceConnection>
   /** [P48] Refuses the device's credentials from now on and disconnects it within two seconds. */
   revoke(device: string, call: DriverCall): Promise<void>
 }

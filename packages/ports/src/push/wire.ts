@@ -58,8 +58,10 @@ export type DownFrame =
   | { readonly kind: 'heads'; readonly journal: string; readonly heads: Cursors; readonly sentAt: number }
   /** The device's grants have changed: fetch a new connection. */
   | { readonly kind: 'renew'; readonly sentAt: number }
-  /** Another client has connected as this device. */
-  | { readonly kind: 'takenOver'; readonly sentAt: number }
+  /** Another client has connected as this device. `client`: meant for this one alone, by the name that it announced. */
+  | { readonly kind: 'takenOver'; readonly client?: string; readonly sentAt: number }
+  /** Whoever announces its presence does so again. */
+  | { readonly kind: 'rollCall'; readonly sentAt: number }
   /** What became of a message that the device sent. */
   | {
       readonly kind: 'settled'
@@ -163,7 +165,8 @@ const DOWN: Readonly<Record<string, Shape>> = {
   synced: { sync: text, journal: text, parts: whole, cursors, more: flag, lost: texts, sentAt: time },
   heads: { journal: text, heads: cursors, sentAt: time },
   renew: { sentAt: time },
-  takenOver: { sentAt: time },
+  takenOver: { client: maybe(text), sentAt: time },
+  rollCall: { sentAt: time },
   settled: { id: text, outcome: oneOf('handled', 'retry', 'refused'), error: maybe(words), sentAt: time },
 }
 
@@ -214,6 +217,7 @@ export function errorText(error: unknown): string {
   return (error instanceof Error ? `${error.name}: ${error.message}` : shapeOf(error)).slice(0, MAX_ERROR_TEXT)
 }
 
+export { type Announcement, ConnectionVersions, decodeAnnouncement, encodeAnnouncement, lastVersion } from './announcement.js'
 export { type Clock, type ClockTimer, sleep, systemClock } from '../clock.js'
 export { decodeEnvelope, encodeCloudEvent, type Envelope } from '../cloud-event.js'
 export type { MessageDefinition } from '../define.js'

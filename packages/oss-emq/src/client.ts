@@ -1,0 +1,198 @@
+import { readFile } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
+import { PortError } from '@pdvend/ports'
+import type { Settings } from './config.js'
+import { fail } from './errors.js'
+
+/** Connections of the app; a device chooses its own. */
+const KEEPALIVE_SECONDS = 15
+/** Messages that a broker may send before we acknowledge; brokers have bounds of their own (Mosquitto 20, EMQX 32). */
+const RECEIVE_MAXIMUM = 1_000
+/** Unacknowledged messages that we send at most, where the broker names no bound. */
+const SEND_MAXIMUM = 1_000
+/** CONNACK: the version is not supported, in MQTT 3.1.1 and 5. */
+const WRONG_VERSION: readonly unknown[] = [1, 0x84]
+const CLOSED_EARLY = 'closed before CONNACK'
+
+export type ProtocolLevel = 4 | 5
+
+/** How to reach the broker: what all connections of one adapter have in common. */
+export interface Endpoint {
+  readonly url: string
+  readonly connectTimeoutMs: number
+  readonly tls: Pick<IClientOptions, 'ca' | 'cert' | 'key'>
+}
+
+/** Who connects. Without user name and password: anybody. */
+export interface Login {
+  readonly clientId: string
+  readonly username?: string
+  readonly password?: string
+}
+
+/** What the broker said when it let us in. */
+export interface Welcome {
+  readonly level: ProtocolLevel
+  /** Unacknowledged messages that it takes from us. */
+  readonly sendMaximum: number
+  /** Largest packet that it takes, in bytes. */
+  readonly maximumPacketSize: number | undefined
+  readonly sharedSubscriptions: boolean
+}
+
+/** Reads the files that the settings name. @throws CONFIG_INVALID naming the setting */
+export async function endpointOf({ url, connectTimeoutMs, caFile, certFile, keyFile }: Settings): Promise<Endpoint> {
+  const read = async (setting: string, file: string | undefined): Promise<Buffer | undefined> => {
+    if (file === undefined) return undefined
+    return readFile(file).catch((cause: unknown) => {
+      throw new PortError('CONFIG_INVALID', { adapter: 'oss-emq', operation: 'open', detail: `the file of ${setting} cannot be read`, cause })
+    })
+  }
+  const [ca, cert, key] = await Promise.all([
+    read('PDVEND_PUSH_CA_FILE', caFile),
+    read('PDVEND_PUSH_CERT_FILE', certFile),
+    read('PDVEND_PUSH_KEY_FILE', keyFile),
+  ])
+  return { url, connectTimeoutMs, tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } }
+}
+
+/** MQTT 5 where the broker speaks it, else 3.1.1; or the one that is asked for. */
+export async function negotiate(
+  endpoint: Endpoint,
+  login: Login,
+  wanted: Settings['protocol'],
+  signal: AbortSignal,
+): Promise<{ readonly client: MqttClient; readonly welcome: Welcome }> {
+  if (wanted !== 'auto') return connect(endpoint, login, wanted === '5' ? 5 : 4, signal)
+  try {
+    return await connect(endpoint, login, 5, signal)
+  } catch (error) {
+    if (!isVersionRefusal(error)) throw error
+    return connect(endpoint, login, 4, signal)
+  }
+}
+
+/** One connection, never made again by itself. @throws what {@link fail} says */
+export async function connect(
+  { url, connectTimeoutMs, tls }: Endpoint,
+  login: Login,
+  level: ProtocolLevel,
+  signal: AbortSignal,
+): Promise<{ readonly client: MqttClient; readonly welcome: Welcome }> {
+  signal.throwIfAborted()
+  const client = mqtt.connect(url, {
+    ...tls,
+    ...login,
+    protocolVersion: level,
+    ...(level === 5 && { properties: { receiveMaximum: RECEIVE_MAXIMUM } }),
+    clean: true,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    connectTimeout: connectTimeoutMs,
+    keepalive: KEEPALIVE_SECONDS,
+  })
+  let stop = (): void => {}
+  try {
+    return await new Promise((resolve, reject) => {
+      stop = () => reject(signal.reason as Error)
+      signal.addEventListener('abort', stop, { once: true })
+      client.on('error', reject)
+      client.once('close', () => reject(Object.assign(new Error(CLOSED_EARLY), { code: CLOSED_EARLY })))
+      client.once('connect', ({ properties }) => {
+        // mqtt.js 5 leaves Nagle on: an acknowledgement on its way then holds the next packet back for up to 40 ms.
+        ;(client.stream as Partial<Socket>).setNoDelay?.(true)
+        const { receiveMaximum = SEND_MAXIMUM, maximumPacketSize, sharedSubscriptionAvailable = true } = properties ?? {}
+        const welcome = {
+          level,
+          sendMaximum: Math.min(receiveMaximum, SEND_MAXIMUM),
+          maximumPacketSize,
+          sharedSubscriptions: sharedSubscriptionAvailable,
+        }
+        resolve({ client, welcome })
+      })
+    })
+  } catch (cause) {
+    await end(client)
+    throw refusal(cause, url)
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** Ends a connection: `politely` says goodbye first. */
+export async function end(client: MqttClient, politely = false): Promise<void> {
+  client.removeAllListeners('message')
+  client.on('error', () => {})
+  await client.endAsync(!politely || !client.connected).catch(() => {})
+}
+
+/** @throws PERMISSION_DENIED naming the filter */
+export async function subscribe(client: MqttClient, filters: readonly string[]): Promise<void> {
+  const granted = await client.subscribeAsync([...filters], { qos: 1 }).catch((cause: unknown) => {
+    throw client.connected ? denied(filters.join(', '), cause) : new PortError('UNAVAILABLE', { adapter: 'oss-emq', cause })
+  })
+  const refused = granted.find(({ qos }) => qos > 2)
+  if (refused !== undefined) throw denied(refused.topic)
+}
+
+/**
+ * Keeps the acknowledgement of each message until `handle` has ended. mqtt.js 5 reads nothing more while an acknowledgement
+ * of its own is due, so one slow handler would stop all, answers to what it sends included: its PUBACK is held back instead.
+ */
+export function acknowledgeAfter(client: MqttClient, handle: (topic: string, payload: Uint8Array, retained: boolean) => Promise<void>): void {
+  type Packet = { readonly cmd: string; readonly messageId?: number }
+  const raw = client as unknown as { _sendPacket: (packet: Packet, done?: () => void, ...rest: unknown[]) => void }
+  const send = raw._sendPacket.bind(client)
+  const running = new Map<number, Promise<void>>()
+  raw._sendPacket = (packet, done, ...rest) => {
+    const handled = packet.cmd === 'puback' ? running.get(packet.messageId!) : undefined
+    if (handled === undefined) return send(packet, done, ...rest)
+    void handled.then(() => {
+      running.delete(packet.messageId!)
+      if (client.connected) send(packet)
+    })
+    done?.()
+  }
+  client.on('message', (topic, payload, { qos, messageId, retain }) => {
+    const handled = handle(topic, payload, retain)
+    if (qos === 1 && messageId !== undefined) running.set(messageId, handled)
+  })
+}
+
+function isVersionRefusal(error: unknown): boolean {
+  const { cause } = error as { cause?: { code?: unknown } }
+  return WRONG_VERSION.includes(cause?.code) || cause?.code === CLOSED_EARLY
+}
+
+function refusal(cause: unknown, url: string): PortError {
+  const { code, message } = cause as { code?: unknown; message?: unknown }
+  const place = { adapter: 'oss-emq', operation: 'open', cause }
+  // At CONNECT brokers answer with both codes for bad credentials (Mosquitto 2.0 with 135).
+  if (code === 135) return fail('open', Object.assign(new Error('not authorized', { cause }), { code: 134 }))
+  if (WRONG_VERSION.includes(code))
+    return new PortError('CONFIG_INVALID', {
+      ...place,
+      detail: `the broker refuses this MQTT version: set PDVEND_PUSH_PROTOCOL to auto or ${code === 0x84 ? '3.1.1' : 'the other one'}`,
+    })
+  if (code === CLOSED_EARLY || code === 'ECONNRESET')
+    return new PortError('UNAVAILABLE', {
+      ...place,
+      detail: `the broker closed the connection without an answer: check ${new URL(url).protocol}// and the port of PDVEND_PUSH_URL`,
+    })
+  if (message === 'connack timeout')
+    return new PortError('UNAVAILABLE', { ...place, detail: 'no broker answers there in time: check PDVEND_PUSH_URL' })
+  return fail('open', cause)
+}
+
+function denied(filter: string, cause?: unknown): PortError {
+  return new PortError('PERMISSION_DENIED', {
+    adapter: 'oss-emq',
+    operation: 'receive',
+    detail: `the broker does not let the app subscribe to ${filter}: check the rules of PDVEND_PUSH_USERNAME`,
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+export type { MqttClient }

@@ -1,0 +1,129 @@
+import { type Clock, type ClockTimer, PortError } from '@pdvend/ports'
+import type { MqttClient } from './client.js'
+import { fail } from './errors.js'
+
+/** What waits for the broker at most, on its way included. */
+const MAX_MESSAGES = 10_000
+const MAX_BYTES = 32 * 1024 * 1024
+/** Longest wait of a message whose caller sets no end, in milliseconds. */
+const MAX_WAIT_MS = 30_000
+
+interface Message {
+  readonly topic: string
+  readonly payload: Uint8Array | string
+  readonly retain: boolean
+  readonly since: number
+  settle(error?: unknown): void
+}
+
+/**
+ * Messages to the broker in their order, at most so many unacknowledged as it takes, bounded in memory while it is away. What
+ * was on its way when a connection was lost goes out again first: a device removes what comes twice.
+ */
+export class Outgoing {
+  #waiting: Message[] = []
+  #flying = new Set<Message>()
+  #bytes = 0
+  #client: MqttClient | undefined
+  #window = 1
+  #sweep: ClockTimer | undefined
+  #closed: PortError | undefined
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Resolves when the broker has it. @throws UNAVAILABLE at the bound or without a broker in time | the signal's reason */
+  publish(topic: string, payload: Uint8Array | string, { retain = false }: { readonly retain?: boolean }, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.reject(signal.reason as Error)
+    if (this.#closed !== undefined) return Promise.reject(this.#closed)
+    if (this.#waiting.length + this.#flying.size >= MAX_MESSAGES || this.#bytes + payload.length > MAX_BYTES)
+      return Promise.reject(
+        new PortError('UNAVAILABLE', { adapter: 'oss-emq', operation: 'send', detail: 'too much waits for the broker: it is away or slow' }),
+      )
+    return new Promise((resolve, reject) => {
+      const message: Message = {
+        topic,
+        payload,
+        retain,
+        since: this.clock.now(),
+        settle: (error) => {
+          signal.removeEventListener('abort', onAbort)
+          if (error === undefined) resolve()
+          else reject(error as Error)
+        },
+      }
+      const onAbort = (): void => this.#abandon(message, signal.reason)
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#bytes += payload.length
+      this.#waiting.push(message)
+      this.#pump()
+    })
+  }
+
+  connected(client: MqttClient, window: number): void {
+    this.#client = client
+    this.#window = window
+    this.#pump()
+  }
+
+  disconnected(): void {
+    this.#client = undefined
+    this.#waiting = [...this.#flying, ...this.#waiting]
+    this.#flying = new Set()
+    this.#watch()
+  }
+
+  /** Lets what waits go out, `withinMs` at most, and refuses the rest. */
+  async close(withinMs: number): Promise<void> {
+    const until = this.clock.now() + withinMs
+    while (this.#client?.connected && this.#waiting.length + this.#flying.size > 0 && this.clock.now() < until)
+      await new Promise<void>((resolve) => this.clock.timer(5, resolve))
+    this.#closed ??= new PortError('CLOSED', { adapter: 'oss-emq', operation: 'send' })
+    this.#sweep?.cancel()
+    for (const message of [...this.#flying, ...this.#waiting]) message.settle(this.#closed)
+    this.#waiting = []
+    this.#flying.clear()
+  }
+
+  #pump(): void {
+    const client = this.#client
+    if (client === undefined || !client.connected) return this.#watch()
+    while (this.#flying.size < this.#window) {
+      const message = this.#waiting.shift()
+      if (message === undefined) return
+      this.#flying.add(message)
+      const { topic, payload, retain } = message
+      client.publish(topic, payload as Buffer, { qos: 1, retain }, (error) => this.#answered(client, message, error ?? undefined))
+    }
+  }
+
+  #answered(client: MqttClient, message: Message, error: Error | undefined): void {
+    // Of a connection that was lost since: it goes out again on the next.
+    if (client !== this.#client || (error !== undefined && !client.connected)) return
+    if (!this.#flying.delete(message)) return
+    this.#bytes -= message.payload.length
+    message.settle(error && fail('send', error))
+    this.#pump()
+  }
+
+  #abandon(message: Message, reason: unknown): void {
+    const index = this.#waiting.indexOf(message)
+    if (index >= 0) {
+      this.#waiting.splice(index, 1)
+      this.#bytes -= message.payload.length
+    }
+    // What is on its way stays there until the broker answers: its place in the window is taken.
+    message.settle(reason)
+  }
+
+  /** While the broker is away. */
+  #watch(): void {
+    if (this.#sweep !== undefined || this.#waiting.length === 0) return
+    this.#sweep = this.clock.timer(MAX_WAIT_MS / 10, () => {
+      this.#sweep = undefined
+      const oldest = this.clock.now() - MAX_WAIT_MS
+      const late = new PortError('UNAVAILABLE', { adapter: 'oss-emq', operation: 'send', detail: 'the broker is out of reach' })
+      for (const message of this.#waiting.filter(({ since }) => since < oldest)) this.#abandon(message, late)
+      if (this.#client === undefined) this.#watch()
+    })
+  }
+}
