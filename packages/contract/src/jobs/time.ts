@@ -44,10 +44,10 @@ export const time: readonly JobCase[] = [
       const early: number[] = []
       const seen: number[] = []
       const dueAt = new Map<number, number>()
-      for (const n of [400, 200, 600, 300]) {
-        dueAt.set(n, subject.clock.now() + n)
-        await queue.enqueue(job, { n }, { delayMs: n })
-      }
+      // In one call, with delays that outlast it where an engine is slow to begin with.
+      const delays = [1_600, 800, 2_400, 1_200]
+      for (const n of delays) dueAt.set(n, subject.clock.now() + n)
+      await queue.enqueueMany(delays.map((n) => ({ job, input: { n }, delayMs: n })))
       assert.equal((await queue.stats(job.name)).delayed, 4)
       queue.work(
         [
@@ -59,7 +59,7 @@ export const time: readonly JobCase[] = [
         { concurrency: 1 },
       )
       await until(subject, () => empty(queue, job.name), { stepMs: 50 })
-      assert.deepEqual([seen, early], [[200, 300, 400, 600], []])
+      assert.deepEqual([seen, early], [delays.toSorted((a, b) => a - b), []])
     },
   },
   {

@@ -1,0 +1,113 @@
+import type { KafkaProducer } from '../../client.js'
+import { PARTITION } from './replica.js'
+import { type NewRecord, type Operation, operationsRecord, sizeOf } from './records.js'
+
+/** Bytes of one batch, below what {@link TOPIC_CONFIG} lets a topic take; one record alone may be larger. */
+const MAX_BATCH_BYTES = 1_000_000
+
+interface Waiting {
+  readonly record: NewRecord
+  readonly resolve: (value: void) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Writes to one queue's log, one batch under way at a time: what comes meanwhile goes into the next, so that many small calls
+ * share their round trips, and all records of this process stand in the order in which they were asked for.
+ */
+export class Appender {
+  #records: Waiting[] = []
+  #operations: Operation[] = []
+  #operationsWait: { batch: number; promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } | undefined
+  #batches = 0
+  #writing: Promise<void> | undefined
+
+  constructor(
+    readonly topic: string,
+    private readonly writer: string,
+    private readonly producer: () => Promise<KafkaProducer>,
+  ) {}
+
+  /**
+   * Resolves when all in-sync replicas have it. Where the signal aborts before it was sent, it is not sent; afterwards nobody
+   * knows. @throws what the client throws, or the signal's reason
+   */
+  append(record: NewRecord, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason as Error)
+      const abort = (): void => {
+        this.#records = this.#records.filter((each) => each !== waiting)
+        reject(signal.reason as Error)
+      }
+      signal.addEventListener('abort', abort, { once: true })
+      const end =
+        <T>(settle: (value: T) => void) =>
+        (value: T): void => {
+          signal.removeEventListener('abort', abort)
+          settle(value)
+        }
+      const waiting: Waiting = { record, resolve: end(resolve), reject: end(reject) }
+      this.#records.push(waiting)
+      this.#start()
+    })
+  }
+
+  /** Appends an operation; `place` is where among this writer's records it will be read back: batch and index. */
+  operate(operation: Operation): { readonly place: string; readonly written: Promise<void> } {
+    let wait = this.#operationsWait
+    if (wait === undefined) {
+      let [resolve, reject] = [(): void => {}, (_: unknown): void => {}]
+      const promise = new Promise<void>((onDone, onError) => ([resolve, reject] = [onDone, onError]))
+      promise.catch(() => {})
+      wait = this.#operationsWait = { batch: ++this.#batches, promise, resolve, reject }
+    }
+    const index = this.#operations.push(operation) - 1
+    this.#start()
+    return { place: `${wait.batch} ${index}`, written: wait.promise }
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing
+  }
+
+  #start(): void {
+    this.#writing ??= new Promise<void>((resolve) => setImmediate(resolve))
+      .then(() => this.#write())
+      .finally(() => {
+        this.#writing = undefined
+        if (this.#records.length > 0 || this.#operationsWait !== undefined) this.#start()
+      })
+  }
+
+  async #write(): Promise<void> {
+    const batch: Waiting[] = []
+    let bytes = 0
+    const wait = this.#operationsWait
+    if (wait !== undefined) {
+      const record = operationsRecord(this.writer, wait.batch, this.#operations)
+      batch.push({ record, resolve: wait.resolve, reject: wait.reject })
+      bytes += sizeOf(record)
+      this.#operations = []
+      this.#operationsWait = undefined
+    }
+    let count = 0
+    for (const { record } of this.#records) {
+      const size = sizeOf(record)
+      if (batch.length + count > 0 && bytes + size > MAX_BATCH_BYTES) break
+      bytes += size
+      count++
+    }
+    batch.push(...this.#records.splice(0, count))
+    try {
+      const producer = await this.producer()
+            const outcomes = await producer.send(batch.map(({ record }) => ({ topic: this.topic, partition: PARTITION, ...record })))
+      for (const [at, outcome] of outcomes.entries()) {
+        if ('error' in outcome) batch[at]!.reject(outcome.error)
+        else batch[at]!.resolve()
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    }
+  }
+}

@@ -1,0 +1,315 @@
+import {
+  type Clock,
+  type ClockTimer,
+  type DriverCall,
+  type DriverEnqueueOutcome,
+  type DriverJob,
+  type DriverReceive,
+  type JobStats,
+  type Lease,
+  PortError,
+  type Settlement,
+} from '@pdvend/ports'
+import type { JobEngine, JobKeeper, KeptJob } from '../engine.js'
+import type { Queues } from './queues.js'
+import { jobRecord, type Operation } from './records.js'
+import { type Replica, until } from './replica.js'
+import { type Entry, rankOf } from './state.js'
+
+export interface ClassicDeps {
+  readonly queues: Queues
+  readonly clock: Clock
+  /** Unique for this process and opening: the beginning of its tokens. */
+  readonly writer: string
+  readonly adapter: string
+  /** The driver's error table. */
+  readonly fail: (operation: string, cause: unknown, target?: string) => PortError
+}
+
+/** Jobs of one queue that were handed out by one claim. */
+interface Claimed {
+  readonly name: string
+  readonly replica: Replica
+  readonly entries: readonly Entry[]
+}
+
+/**
+ * Every worker reads the queue's log and writes into it what it does: a claim or a settlement takes effect where it stands in
+ * the log, for all readers alike. docs/decisions/0012 says instead of what, and what it costs.
+ */
+export class ClassicEngine implements JobEngine, JobKeeper {
+  readonly name = 'classic'
+  #claims = 0
+  readonly #closing = new AbortController()
+  /** Settlements whose answer got lost: `true` once they are known to hold. A second try of one that holds is no lost lease. */
+  readonly #unsure = new Map<string, boolean>()
+
+  constructor(private readonly deps: ClassicDeps) {}
+
+  takes(): boolean {
+    return true
+  }
+
+  gave({ token }: Lease): boolean {
+    return token.startsWith('c.')
+  }
+
+  async enqueue(jobs: readonly DriverJob[], { signal }: DriverCall): Promise<readonly DriverEnqueueOutcome[]> {
+    const { queues, fail } = this.deps
+    // Only with a dedupe key one must see what the queue holds.
+    const seen = new Set(jobs.flatMap(({ name, dedupe }) => (dedupe === undefined ? [] : [name])))
+    const names = [...new Set(jobs.map(({ name }) => name))]
+    const open = await Promise.allSettled(
+      names.map(async (name) => (seen.has(name) ? queues.replica(name, signal) : until(queues.get(name), signal))),
+    )
+    const targets = new Map(names.map((name, at) => [name, open[at]!]))
+    // All appended within this turn, in order: a key's jobs stand in the log as they stand in the batch.
+    return Promise.all(
+      jobs.map(async (job): Promise<DriverEnqueueOutcome> => {
+        try {
+          const target = targets.get(job.name)!
+          if (target.status === 'rejected') throw target.reason
+          if (job.dedupe !== undefined) return await (target.value as Replica).store(job.id, jobRecord(job), signal)
+          await target.value.appender.append(jobRecord(job), signal)
+          return { id: job.id, duplicate: false }
+        } catch (error) {
+          return { error: fail('enqueue', error, job.name) }
+        }
+      }),
+    )
+  }
+
+  async keep(jobs: readonly KeptJob[], { signal }: DriverCall): Promise<void> {
+    await Promise.all(
+      jobs.map(async ({ job, attempt, dead }) => {
+        const { appender } = await until(this.deps.queues.get(job.name), signal)
+        await appender.append(jobRecord({ ...job, attempt, ...(dead === undefined ? {} : { dead }) }), signal)
+      }),
+    )
+  }
+
+  async receive(options: DriverReceive): Promise<readonly Lease[]> {
+    const { queues, clock } = this.deps
+    const signal = AbortSignal.any([options.signal, this.#closing.signal])
+    const until = clock.now() + options.waitMs
+    for (const name of options.names) queues.keep(name)
+    const replicas = await Promise.all(
+      options.names.map(async (name) => ({ name, replica: await queues.replica(name, AbortSignal.any([signal, AbortSignal.timeout(30_000)])) })),
+    ).catch((error: unknown) => {
+      if (signal.aborted) return undefined
+      throw error
+    })
+    if (replicas === undefined) return []
+    for (let lost = 0; ;) {
+      // Listened to before the look, so that nothing slips between.
+      const change = new Change(replicas.map(({ replica }) => replica))
+      try {
+        if (signal.aborted) return []
+        const now = clock.now()
+        const picked = this.#pick(replicas, now, options.max, lost)
+        if (picked.length > 0) {
+          const leases = await this.#claim(picked, now, options.leaseMs)
+          if (leases.length > 0) return leases
+          lost++
+          continue
+        }
+        if (now >= until) return []
+        const nextAt = Math.min(until, ...replicas.flatMap(({ replica }) => replica.state.nextAt() ?? []))
+        await change.wait(clock, nextAt - now, signal)
+      } finally {
+        change.stop()
+      }
+    }
+  }
+
+  /** The best over all queues. Who lost a claim to another worker looks further down the line, where there is enough for both. */
+  #pick(replicas: readonly { name: string; replica: Replica }[], now: number, max: number, lost: number): readonly Claimed[] {
+    const skip = lost === 0 ? 0 : Math.floor(Math.random() * max * 2 ** Math.min(lost, 6))
+    const each = replicas.map(({ name, replica }) => ({ name, replica, entries: replica.state.pick(now, max, skip) }))
+    if (each.length === 1) return each[0]!.entries.length > 0 ? each : []
+    const all = each.flatMap(({ entries }) => entries).toSorted((a, b) => rankOf(a) - rankOf(b) || a.job.enqueuedAt - b.job.enqueuedAt)
+    const chosen = new Set(all.slice(0, max))
+    return each.flatMap(({ name, replica, entries }) => {
+      replica.state.unpick(entries.filter((entry) => !chosen.has(entry)))
+      const mine = entries.filter((entry) => chosen.has(entry))
+      return mine.length > 0 ? [{ name, replica, entries: mine }] : []
+    })
+  }
+
+  /** @throws UNAVAILABLE where no queue took a claim */
+  async #claim(picked: readonly Claimed[], at: number, leaseMs: number): Promise<readonly Lease[]> {
+    const failures: unknown[] = []
+    const leases = await Promise.all(
+      picked.map(async ({ name, replica, entries }): Promise<readonly Lease[]> => {
+        const token = `c.${this.deps.writer}.${++this.#claims}`
+        const expiresAt = Math.ceil(at + leaseMs)
+        const claim: Operation = { op: 'claim', seqs: entries.map(({ seq }) => seq), token, at: Math.floor(at), until: expiresAt }
+        try {
+          // Not ended by the caller's signal: what is claimed is handed over.
+          const won = await replica.operate(claim, AbortSignal.timeout(30_000), (late) => this.#giveBack(replica, late, token))
+          const payloads = await this.#payloads(replica, won)
+          return won.map((entry) => leaseOf(name, entry, payloads(entry), token, expiresAt))
+        } catch (error) {
+          failures.push(error)
+          return []
+        } finally {
+          replica.state.unpick(entries)
+        }
+      }),
+    )
+    const all = leases.flat()
+    if (all.length === 0 && failures.length > 0) throw this.deps.fail('receive', failures[0])
+    return all
+  }
+
+  /** A claim that took effect when nobody waited for it any more must not look like a crash. */
+  #giveBack(replica: Replica, entries: readonly Entry[], token: string): void {
+    for (const { seq } of entries) {
+      const release: Operation = { op: 'release', seq, token, at: Math.floor(this.deps.clock.now()) }
+      replica.operate(release, AbortSignal.timeout(30_000), () => {}).catch(() => {})
+    }
+  }
+
+  async #payloads(replica: Replica, entries: readonly Entry[]): Promise<(entry: Entry) => Uint8Array> {
+    const missing = entries.filter(({ payload }) => payload === undefined).map(({ offset }) => offset)
+    const places = new Map(entries.map((entry) => [entry, entry.offset]))
+    const fetched = missing.length === 0 ? undefined : await this.deps.queues.payloads(replica.topic, missing, AbortSignal.timeout(30_000))
+    return (entry) => entry.payload ?? fetched!.get(places.get(entry)!)!
+  }
+
+  async settle(lease: Lease, settlement: Settlement, { signal }: DriverCall): Promise<void> {
+    const { seq, token } = placeOf(lease)
+    const at = Math.floor(this.deps.clock.now())
+    const fence = { seq, token, at }
+    const dueAt = 'delayMs' in settlement ? Math.ceil(this.deps.clock.now() + settlement.delayMs) : at
+    const operation: Operation =
+      settlement.kind === 'done'
+        ? { op: 'done', ...fence }
+        : settlement.kind === 'dead'
+          ? { op: 'dead', ...fence, reason: settlement.reason, errors: settlement.errors }
+          : settlement.kind === 'retry'
+            ? { op: 'retry', ...fence, dueAt }
+            : // Given back without a delay, it keeps its place in the line.
+              { op: 'release', ...fence, ...(settlement.delayMs > 0 ? { dueAt } : {}) }
+    await this.#fenced('settle', lease, operation, signal)
+  }
+
+  async extend(lease: Lease, leaseMs: number, { signal }: DriverCall): Promise<number> {
+    const { seq, token } = placeOf(lease)
+    const at = this.deps.clock.now()
+    const until = Math.ceil(at + leaseMs)
+    await this.#fenced('extend', lease, { op: 'extend', seq, token, at: Math.floor(at), until }, signal)
+    return until
+  }
+
+  /** @throws LEASE_LOST and what the client throws */
+  async #fenced(operation: 'settle' | 'extend', lease: Lease, record: Exclude<Operation, { seqs: readonly number[] }>, signal: AbortSignal): Promise<void> {
+    const replica = await this.#held(operation, lease, signal)
+    const name = `${lease.job.name} ${record.seq} ${record.token}`
+    const known = this.#unsure.get(name)
+    if (operation === 'settle' && known === true) return void this.#unsure.delete(name)
+    const held = replica.state.find(record.seq)?.lease
+    if (known === undefined && (held?.token !== record.token || held.expiresAt <= record.at)) throw this.#lost(operation, lease)
+    try {
+      const applied = await replica.operate(record, signal, (late) => {
+        if (operation === 'settle') this.#unsure.set(name, late.length > 0)
+      })
+      const before = this.#unsure.get(name)
+      this.#unsure.delete(name)
+      if (applied.length === 0 && before !== true) throw this.#lost(operation, lease)
+    } catch (error) {
+      if (PortError.is(error, 'LEASE_LOST')) throw error
+      if (operation === 'settle') this.#remember(name)
+      throw this.deps.fail(operation, error, lease.job.id)
+    }
+  }
+
+  #remember(name: string): void {
+    if (!this.#unsure.has(name)) this.#unsure.set(name, false)
+    if (this.#unsure.size > 10_000) this.#unsure.delete(this.#unsure.keys().next().value!)
+  }
+
+  async #held(operation: string, lease: Lease, signal: AbortSignal): Promise<Replica> {
+    try {
+      return await this.deps.queues.replica(lease.job.name, signal)
+    } catch (error) {
+      throw this.deps.fail(operation, error, lease.job.id)
+    }
+  }
+
+  #lost(operation: string, { job }: Lease): PortError {
+    const { adapter } = this.deps
+    return new PortError('LEASE_LOST', { adapter, operation, target: job.id, detail: 'the lease ended, or another worker has the job' })
+  }
+
+  async stats(names: readonly string[], { signal }: DriverCall): Promise<JobStats> {
+    const { queues, clock } = this.deps
+    const each = await queues.each(names, signal, async (_, replica) => replica.state.stats(clock.now()))
+    const sum = (field: keyof JobStats): number => each.reduce((total, stats) => total + stats[field], 0)
+    return {
+      ready: sum('ready'),
+      delayed: sum('delayed'),
+      inFlight: sum('inFlight'),
+      dead: sum('dead'),
+      oldestAgeMs: Math.max(0, ...each.map(({ oldestAgeMs }) => oldestAgeMs)),
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing.abort()
+    return Promise.resolve()
+  }
+}
+
+/** Waits for any of several queues to change, or for a time. */
+class Change {
+  readonly #stops: (() => void)[]
+  #changed = false
+  #wake: (() => void) | undefined
+
+  constructor(replicas: readonly Replica[]) {
+    const changed = (): void => {
+      this.#changed = true
+      this.#wake?.()
+    }
+    this.#stops = replicas.map((replica) => replica.onChange(changed))
+  }
+
+  async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#changed || signal.aborted) return
+    let timer: ClockTimer | undefined
+    let stop = (): void => {}
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+      timer = clock.timer(Math.max(0, ms), resolve)
+      signal.addEventListener('abort', (stop = () => resolve()), { once: true })
+    })
+    timer?.cancel()
+    signal.removeEventListener('abort', stop)
+  }
+
+  stop(): void {
+    for (const stop of this.#stops) stop()
+  }
+}
+
+function leaseOf(name: string, { seq, job, attempt, crashes, dueAt }: Entry, payload: Uint8Array, token: string, expiresAt: number): Lease {
+  const { id, enqueuedAt, key, dedupe, priority } = job
+  return {
+    job: {
+      ...{ id, name, payload, dueAt, enqueuedAt, priority },
+      ...(key === undefined ? {} : { key }),
+      ...(dedupe === undefined ? {} : { dedupe }),
+    },
+    token: `${token}.${seq}`,
+    attempt,
+    crashes,
+    expiresAt,
+  }
+}
+
+/** The job's name in the log, and the claim's token, from a lease's. */
+function placeOf({ token }: Lease): { readonly seq: number; readonly token: string } {
+  const at = token.lastIndexOf('.')
+  return { seq: Number(token.slice(at + 1)), token: token.slice(0, at) }
+}
