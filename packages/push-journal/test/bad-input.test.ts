@@ -3,11 +3,11 @@ import { describe, expect, test } from '@jest/globals'
 import { PortError } from '@pdvend/ports'
 import { openPostgresJournal, type PostgresJournalSettings } from '@pdvend/push-journal'
 import pg from 'pg'
-import { call, defaults, missing, testServer, titled } from './server.js'
+import { call, defaults, missingOwn, testServer, titled } from './server.js'
 
 const PASSWORD = 's3cr%t/p@ss:w0rd'
 const server = testServer({ named: false })
-const it = missing === undefined ? test : test.skip
+const it = missingOwn === undefined ? test : test.skip
 
 async function refusal(url: string, settings: Partial<PostgresJournalSettings> = {}): Promise<PortError> {
   const error = await openPostgresJournal(url, { ...defaults, connectTimeoutMs: 1_000, ...settings }).then(
@@ -58,7 +58,7 @@ describe('an address that is wrong is told before anything is sent', () => {
   })
 })
 
-describe(titled('a server that cannot be used is told by what is wrong'), () => {
+describe(titled('a server that cannot be used is told by what is wrong', missingOwn), () => {
   const at = (change: (url: URL) => void): string => {
     const url = new URL(server.engine.url)
     change(url)

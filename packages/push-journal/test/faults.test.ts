@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
 import { type JournalEntry, PortError, type PushJournal } from '@pdvend/ports'
 import pg from 'pg'
-import { call, defaults, missing, testServer, titled } from './server.js'
+import { call, defaults, missingOwn, testServer, titled } from './server.js'
 import { startWriter } from './writers.js'
 
 const server = testServer({ named: false })
-const it = missing === undefined ? test : test.skip
+const it = missingOwn === undefined ? test : test.skip
 
 function entry(id: string, stream = 'device:x'): JournalEntry {
   return { id, stream, name: 'note', retain: false, expiresAt: 4e12, bytes: Buffer.alloc(40) }
@@ -35,7 +35,7 @@ async function persist<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-describe(titled('when something dies'), () => {
+describe(titled('when something dies', missingOwn), () => {
   it('a writer killed at any moment has what it was told is kept, and leaves no lock', async () => {
     const settings = { ...defaults, schema: 'killed', maxQueued: 100_000 }
     const journal = await server.open(settings)

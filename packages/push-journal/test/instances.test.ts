@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
 import type { JournalEntry, PushJournal } from '@pdvend/ports'
 import pg from 'pg'
-import { call, defaults, missing, testServer, titled } from './server.js'
+import { call, defaults, missingOwn, testServer, titled } from './server.js'
 import { type Kept, startWriter } from './writers.js'
 
 const server = testServer({ named: false })
-const it = missing === undefined ? test : test.skip
+const it = missingOwn === undefined ? test : test.skip
 
 function entry(id: string, stream: string): JournalEntry {
   return { id, stream, name: 'note', retain: false, expiresAt: 4e12, bytes: Buffer.alloc(40) }
@@ -26,7 +26,7 @@ async function follow(journal: PushJournal, device: string, until: () => boolean
   }
 }
 
-describe(titled('instances'), () => {
+describe(titled('instances', missingOwn), () => {
   it('of several processes append at once: readers meanwhile get each entry once, each stream in the order of its sequences', async () => {
     const settings = { ...defaults, schema: 'many', maxQueued: 100_000, poolSize: 3 }
     const streams = ['all', 'group:g', 'device:reader-0', 'device:reader-1']

@@ -128,7 +128,7 @@ async function play(journal: PushJournal, model: ModelJournal, steps: readonly S
   expect(toModel(await journal.heads(call))).toEqual(model.heads())
 }
 
-async function hold(open: (overflow: 'dropOldest' | 'refuse', run: number) => Promise<PushJournal>): Promise<void> {
+async function hold(runs: number, open: (overflow: 'dropOldest' | 'refuse', run: number) => Promise<PushJournal>): Promise<void> {
   let run = 0
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), fc.constantFrom('dropOldest', 'refuse'), async (steps, overflow) => {
@@ -139,7 +139,7 @@ async function hold(open: (overflow: 'dropOldest' | 'refuse', run: number) => Pr
         await journal.close()
       }
     }),
-    { numRuns: 60 },
+    { numRuns: runs },
   )
 }
 
@@ -148,7 +148,7 @@ describe('whatever is done in whatever order, the journal behaves as the model',
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
   test(
     'in SQLite',
-    () => hold((overflow, run) => openJournal(join(directory, String(run)), { namespace: 'n', maxQueued: 4, overflow })),
+    () => hold(60, (overflow, run) => openJournal(join(directory, String(run)), { namespace: 'n', maxQueued: 4, overflow })),
     120_000,
   )
 
@@ -157,7 +157,7 @@ describe('whatever is done in whatever order, the journal behaves as the model',
   const schema = `model_${Date.now().toString(36)}`
   it(
     titled('in PostgreSQL'),
-    () => hold((overflow, run) => server.open({ schema: `${schema}_${run}`, maxQueued: 4, overflow, poolSize: 1 })),
+    () => hold(40, (overflow, run) => server.open({ schema: `${schema}_${run}`, maxQueued: 4, overflow, poolSize: 1 })),
     120_000,
   )
 })

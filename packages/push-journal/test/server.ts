@@ -3,9 +3,13 @@ import { type RunningEngine, startEngine, whyMissing } from '@pdvend/engines'
 import { openPostgresJournal, type PostgresJournal, type PostgresJournalSettings } from '@pdvend/push-journal'
 import type { PushJournal } from '@pdvend/ports'
 
-/** Why this machine cannot have PostgreSQL. */
+/** Why this machine cannot have PostgreSQL, one that the environment names or its own; and why not one that a test may break. */
 export const missing = await whyMissing('postgres')
-export const titled = (title: string): string => (missing === undefined ? title : `${title} (skipped: ${missing})`)
+export const missingOwn = missing ?? (await whyMissing('postgres', { named: false }))
+
+export function titled(title: string, reason = missing): string {
+  return reason === undefined ? title : `${title} (skipped: ${reason})`
+}
 
 export const call = { signal: new AbortController().signal }
 export const defaults = { namespace: 'test', maxQueued: 1_000, overflow: 'dropOldest' } as const
@@ -20,7 +24,7 @@ export function testServer({ named = true }: { readonly named?: boolean } = {}):
   let engine: RunningEngine | undefined
   const opened: PushJournal[] = []
   beforeAll(async () => {
-    if (missing === undefined) engine = await startEngine('postgres', { named })
+    if ((named ? missing : missingOwn) === undefined) engine = await startEngine('postgres', { named })
   }, 120_000)
   afterAll(async () => {
     await Promise.allSettled(opened.map((journal) => journal.close()))
