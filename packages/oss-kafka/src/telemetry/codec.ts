@@ -42,7 +42,7 @@ export function recordBytes({ id, type, key = '', bytes }: DriverEvent): number 
 /** How much larger than its input a compressed batch may be, as its format says: `bytes / divisor + extra`. */
 const GROWTH: Readonly<Record<Compression, { readonly divisor: number; readonly extra: number }>> = {
   none: { divisor: Number.POSITIVE_INFINITY, extra: 0 },
-  gzip: { divisor: 4_096, extra: 64 },
+  gzip: { divisor: 2_048, extra: 128 },
   snappy: { divisor: 6, extra: 64 },
   lz4: { divisor: 255, extra: 64 },
   zstd: { divisor: 256, extra: 128 },
