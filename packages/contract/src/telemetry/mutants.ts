@@ -26,16 +26,22 @@ function broken(driver: TelemetryDriver, send: Send, rest: Partial<TelemetryDriv
 
 const ACCEPTED: EventOutcome = { status: 'accepted' }
 
+/** The event with another id, type or time, beside its envelope and in it: an adapter may store either. */
+function altered(event: DriverEvent, change: Partial<Pick<DriverEvent, 'id' | 'type' | 'at'>>): DriverEvent {
+  const { id, type, at } = { ...event, ...change }
+  return { ...event, id, type, at, bytes: encodeEnvelope({ ...decodeEnvelope(event.bytes), id, type, time: new Date(at) }) }
+}
+
 /** Drivers broken on purpose. They show in what is stored, so they need an adapter that can be read back. */
 export const telemetryMutants: readonly Mutant<'telemetry'>[] = [
   {
     name: 'type missing',
-    fault: 'the record of an event lacks its type',
+    fault: 'the record of an event is of no type of its own',
     clauses: ['T5'],
     mutate: (driver) =>
       broken(driver, (batch, call) =>
         driver.send(
-          batch.map((event) => ({ ...event, type: '' })),
+          batch.map((event) => altered(event, { type: 'event' })),
           call,
         ),
       ),
@@ -71,7 +77,7 @@ export const telemetryMutants: readonly Mutant<'telemetry'>[] = [
     mutate: (driver) =>
       broken(driver, (batch, call) =>
         driver.send(
-          batch.map((event) => ({ ...event, id: newId() })),
+          batch.map((event) => altered(event, { id: newId() })),
           call,
         ),
       ),
@@ -120,7 +126,7 @@ export const telemetryMutants: readonly Mutant<'telemetry'>[] = [
     mutate: (driver) =>
       broken(driver, (batch, call) =>
         driver.send(
-          batch.map((event) => ({ ...event, at: Date.now() })),
+          batch.map((event) => altered(event, { at: Date.now() })),
           call,
         ),
       ),
