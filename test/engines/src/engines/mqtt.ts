@@ -11,9 +11,11 @@ export function mqttUrl(port: number, webSocketPort: number): string {
 export function mqttSettings(address: string): Readonly<Record<string, string>> {
   const { protocol, host, hostname, username, password, searchParams } = new URL(address)
   const webSocketPort = searchParams.get('ws')
+  // EMQX, which has an API, serves WebSockets at one path alone.
+  const path = searchParams.has('api') ? '/mqtt' : ''
   return {
     PDVEND_PUSH_URL: `${protocol}//${host}`,
-    ...(webSocketPort !== null && { PDVEND_PUSH_WEBSOCKET_URL: `ws://${hostname}:${webSocketPort}` }),
+    ...(webSocketPort !== null && { PDVEND_PUSH_WEBSOCKET_URL: `ws://${hostname}:${webSocketPort}${path}` }),
     PDVEND_PUSH_USERNAME: decodeURIComponent(username),
     PDVEND_PUSH_PASSWORD: decodeURIComponent(password),
   }
