@@ -103,7 +103,8 @@ export async function readSettings<Shape extends SettingsShape>(
     if (result.issues === undefined) values[name] = result.value
     else {
       const got = text === undefined ? 'nothing' : setting.secret ? '[secret]' : shapeOf(text)
-      problems.push({ env: setting.env, got, wants: `${issuesText(result.issues)}: ${wants}` })
+      // Of what is not there, a validator has nothing to say that helps.
+      problems.push({ env: setting.env, got, wants: text === undefined ? wants : `${issuesText(result.issues)}: ${wants}` })
     }
   }
   return problems.length > 0 ? { problems } : { settings: values as SettingsOf<Shape> }
