@@ -29,7 +29,7 @@ export function openStore(settings: Settings): Store {
         finish(request, commandName ?? '', md5)
         return next(args)
       },
-    { step: 'finalizeRequest', priority: 'high', name: 'pdvendHeaders' },
+    { step: 'build', priority: 'low', name: 'pdvendHeaders' },
   )
   client.middlewareStack.add(
     (next) => (args) => {

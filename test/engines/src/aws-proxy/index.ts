@@ -1,0 +1,3 @@
+export { faultKinds, strengths, type Fault, type FaultKind, type Strength } from './faults.js'
+export { startAwsProxy, type AwsProxy, type AwsProxyOptions } from './proxy.js'
+export type { AwsService } from './types.js'
