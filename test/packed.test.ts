@@ -115,7 +115,7 @@ describe('the packages as they would be published', () => {
     const strict = ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--skipLibCheck', 'false']
     const compiled = node(tsc, ...options, ...strict, '--outDir', 'out', 'consumer.mts', 'consumer.cts', 'readme.mts')
     expect(compiled).toEqual({ stdout: '', stderr: '', status: 0 })
-    const result = { text: 'olá', id: 17, missing: true, ports: [true, true], wrong: true }
+    const result = { text: 'olá', id: 17, missing: true, ports: [true, true], wrong: true, provision: [true, true] }
     expect(node('out/consumer.mjs')).toEqual({ stdout: `${JSON.stringify(result)}\n`, stderr: '', status: 0 })
     for (const silent of ['out/consumer.cjs', 'out/readme.mjs']) expect(node(silent)).toEqual({ stdout: '', stderr: '', status: 0 })
   })

@@ -1,6 +1,7 @@
 // A stranger's app in TypeScript: compiled against the packed types, then run.
-import { defineApp, type Running } from '@pdvend/container'
+import { defineApp, isConfigError, type Provision, type Running } from '@pdvend/container'
 import { local } from '@pdvend/local'
+import { onprem } from '@pdvend/onprem'
 import { BlobStorage, defineJob, handle, JobQueue, PortError, PushNotifications, type StandardSchema, Telemetry } from '@pdvend/ports'
 
 const anySale: StandardSchema<{ id: number }, { id: number }> = {
@@ -8,10 +9,18 @@ const anySale: StandardSchema<{ id: number }, { id: number }> = {
 }
 const sale = defineJob('sale.close', { input: anySale })
 
-const app = defineApp({ profiles: { local }, requires: { blob: ['signedUrls'], jobs: ['delay'] } })
+const app = defineApp({ profiles: { local, onprem }, jobs: [sale], requires: { blob: ['signedUrls'], jobs: ['delay'] } })
 
 // @ts-expect-error a capability that does not exist is refused at its line
 const wrong: Parameters<typeof defineApp<{ local: typeof local }, { blob: ['flying'] }>>[0]['requires'] = { blob: ['flying'] }
+
+const plan: Provision = await app.provision(process.env)
+const nothingToMake = plan.ports.every(({ steps }) => steps.length === 0)
+await plan.close()
+const asked = await app.check({ PDVEND_PROFILE: 'onprem' }).then(
+  () => [],
+  (error: unknown) => (isConfigError(error) ? error.problems.map(({ variable }) => variable) : []),
+)
 
 const running: Running = await app.start(process.env)
 const blobs: BlobStorage = running.container.get(BlobStorage)
@@ -35,5 +44,6 @@ console.log(
     missing,
     ports: [push instanceof PushNotifications, telemetry instanceof Telemetry],
     wrong: wrong !== undefined,
+    provision: [nothingToMake, asked.includes('PDVEND_BLOB_ENDPOINT') && asked.includes('PDVEND_JOBS_BROKERS')],
   }),
 )

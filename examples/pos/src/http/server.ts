@@ -43,7 +43,8 @@ export async function buildServer(shop: Shop, options: ServerOptions): Promise<F
   })
   server.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error)
-    if (problem.status >= 500) request.log.error(error)
+    // What the shop itself says is an answer, whatever its number.
+    if (problem.status >= 500 && !(error instanceof HttpProblem)) request.log.error(error)
     // What is left of a refused body is not worth reading.
     if (!request.raw.complete) void reply.header('connection', 'close')
     return sendProblem(reply, problem)

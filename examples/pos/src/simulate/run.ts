@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { saleClosed } from '../contracts/events.js'
 import type { Product } from '../domain/product.js'
 import { ShopClient, ShopRefused } from './shop-client.js'
 import { Tally } from './tally.js'
@@ -43,6 +44,8 @@ export async function simulate({ url, tills: count, minutes, rate, say }: Simula
     say('the last sale is closed; waiting for receipts, prices and events')
     const losses = await settled(() => findLosses(shop, tally, tills, started))
     report(tally, count, minutes, say)
+    if ((await shop.events(saleClosed.name, started)) === undefined)
+      say("  events cannot be read back on the shop's profile, and were not looked at")
     return losses
   } finally {
     await Promise.all(tills.map((till) => till.disconnect()))

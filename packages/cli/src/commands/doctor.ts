@@ -47,9 +47,11 @@ export function addDoctor(program: Command, { io, modules, action }: Setup): voi
             roundTrip ?? '-',
           ])
           sayTable(io, [['PORT', 'ADAPTER', 'STATUS', 'LATENCY', 'ROUND TRIP'], ...rows])
-          for (const { port, facts = {} } of findings) {
+          const measured = findings.filter(({ facts = {} }) => Object.keys(facts).length > 0)
+          if (measured.length > 0) say(io, '')
+          for (const { port, facts = {} } of measured) {
             const told = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
-            if (told.length > 0) say(io, `\n${port}: ${told.join(', ')}`)
+            say(io, `${port}: ${told.join(', ')}`)
           }
           for (const { port, error } of findings) if (error !== undefined) say(io, `\n${port}: ${error}`)
         }
