@@ -48,6 +48,15 @@ const RULES: Readonly<Record<string, PackageRule>> = {
       '@platformatic/kafka': /^packages\/oss-kafka\/src\/(client\/platformatic|jobs\/share)/,
     },
   },
+  // One file a subject of the protocol, and each of them builds requests of the SDK.
+  '@pdvend/aws-s3': {
+    imports: ['@pdvend/ports'],
+    vendors: {
+      zod: ANYWHERE,
+      '@aws-sdk/client-s3': /^packages\/aws-s3\/src\/(client|codec|copies|driver|multipart|probe|provision|signer|uploads)\.ts$/,
+      '@aws-sdk/s3-request-presigner': /^packages\/aws-s3\/src\/signer\.ts$/,
+    },
+  },
   '@pdvend/onprem': { imports: ['@pdvend/ports', '@pdvend/oss-emq', '@pdvend/oss-kafka', '@pdvend/oss-minio'], vendors: {} },
 }
 
