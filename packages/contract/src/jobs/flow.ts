@@ -110,7 +110,6 @@ export const flow: readonly JobCase[] = [
   {
     id: 'Q67.1',
     title: 'a worker with nothing to do asks the engine next to nothing',
-    engine: ['fakeClock'],
     async run(subject) {
       const calls = new Map<string, number>()
       const { queue } = await openQueue(subject, { wrap: counting(calls) as never })
@@ -119,9 +118,11 @@ export const flow: readonly JobCase[] = [
       queue.work([handle(job, ({ n }) => void seen.push(n))])
       await pass(subject, 100)
       calls.clear()
-      for (const _ of range(60)) await pass(subject, 1_000)
+      // A minute where time is ours, else as much of it as one can wait for: who polls, or spins, is found out in either.
+      const seconds = subject.engine.clock === 'fake' ? 60 : 3
+      for (const _ of range(seconds)) await pass(subject, 1_000)
       const total = [...calls.values()].reduce((sum, count) => sum + count, 0)
-      assert.ok(total <= 10, `a minute of nothing made ${total} calls: ${JSON.stringify([...calls])}`)
+      assert.ok(total <= 10, `${seconds} seconds of nothing made ${total} calls: ${JSON.stringify([...calls])}`)
       await queue.enqueue(job, { n: 1 })
       await until(subject, () => seen.length === 1, { withinMs: 100, stepMs: 10 })
     },

@@ -77,9 +77,12 @@ export const order: readonly JobCase[] = [
       const { queue } = await openQueue(subject)
       const job = jobOf(subject, { key: () => 'one' })
       const seen: number[] = []
-      await queue.enqueue(job, { n: 0 }, { delayMs: 300 })
-      await queue.enqueue(job, { n: 1 })
-      await queue.enqueue(job, { n: 2 }, { priority: 100 })
+      // A delay that outlasts the call, where an engine is slow to begin with.
+      await queue.enqueueMany([
+        { job, input: { n: 0 }, delayMs: 2_000 },
+        { job, input: { n: 1 } },
+        { job, input: { n: 2 }, priority: 100 },
+      ])
       queue.work([handle(job, ({ n }) => void seen.push(n))])
       await pass(subject, 100)
       assert.deepEqual(seen, [])

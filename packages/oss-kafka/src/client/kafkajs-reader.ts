@@ -1,4 +1,6 @@
-import type { Kafka } from 'kafkajs'
+import net, { isIP, type Socket } from 'node:net'
+import tls from 'node:tls'
+import { Kafka, type KafkaConfig } from 'kafkajs'
 import type { IncomingRecord, KafkaReader, PartitionOffset, ReadBatch, ReaderOptions } from '../client.js'
 
 /** What is used of kafkajs's own `Cluster` (2.2.4, its last release): its consumer cannot read without a group. */
@@ -46,30 +48,58 @@ interface Message {
   readonly isControlRecord?: boolean
 }
 
-export type MakeCluster = (options: { readonly isolationLevel: 0 | 1 }) => Cluster
+/** A cluster and what it is connected by. */
+export interface Wired {
+  readonly cluster: Cluster
+  /** Cuts its connections: an orderly `disconnect` would wait for the answer that the broker holds back. */
+  cut(): void
+}
 
-/** How `kafka` itself makes the cluster of a consumer: a method under a private symbol. */
-export function clusterMaker(kafka: Kafka): MakeCluster {
+/** Makes a cluster as `Kafka` makes that of a consumer: by a method under a private symbol. */
+export function makeCluster(config: KafkaConfig): Wired {
+  const sockets = new Set<Socket>()
+  const kafka = new Kafka({
+    ...config,
+    socketFactory: ({ host, port, ssl, onConnect }) => {
+      const socket = ssl
+        ? tls.connect({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect)
+        : net.connect({ host, port }, onConnect)
+      socket.setKeepAlive(true, KEEP_ALIVE_MS)
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+      return socket
+    },
+  })
   const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === 'private:Kafka:createCluster')
   const make = symbol === undefined ? undefined : (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol]
   if (make === undefined) throw new Error('this kafkajs is not 2.2.4: its cluster was not found')
-  return ({ isolationLevel }) => make({ isolationLevel, allowAutoTopicCreation: false, metadataMaxAge: 300_000 })
+  return {
+    cluster: make({ isolationLevel: READ_UNCOMMITTED, allowAutoTopicCreation: false, metadataMaxAge: 300_000 }),
+    cut() {
+      // kafkajs hears of an error alone.
+      for (const socket of sockets) socket.destroy(new Error('the reader is closed'))
+    },
+  }
 }
+
+/** As kafkajs's own sockets have it. */
+const KEEP_ALIVE_MS = 60_000
+
+/** Of Kafka's isolation levels. */
+const READ_UNCOMMITTED = 0
 
 /** kafkajs's name for "this offset is not there". */
 const OUT_OF_RANGE = 'OFFSET_OUT_OF_RANGE'
 
 /** Opens a reader: one fetch under way for each leader, over connections of its own. */
 export async function kafkajsReader(
-  makeCluster: MakeCluster,
+  connectBy: () => Wired,
   from: readonly PartitionOffset[],
-  { maxWaitMs = 1_000, maxBytes = 8_388_608, isolation = 'uncommitted' }: ReaderOptions = {},
+  { maxWaitMs = 1_000, maxBytes = 8_388_608 }: ReaderOptions = {},
 ): Promise<KafkaReader> {
-  const isolationLevel = isolation === 'committed' ? 1 : 0
-  const cluster = makeCluster({ isolationLevel })
+  const { cluster, cut } = connectBy()
   const positions = new Map<string, { readonly topic: string; readonly partition: number; next: number; end: number }>()
-  for (const { topic, partition, offset } of from)
-    positions.set(`${topic}/${partition}`, { topic, partition, next: offset, end: offset })
+  for (const { topic, partition, offset } of from) positions.set(`${topic}/${partition}`, { topic, partition, next: offset, end: offset })
   const topics = [...new Set(from.map(({ topic }) => topic))]
   const pending = new Map<string, Promise<{ readonly leader: string; readonly fetched?: Fetched; readonly error?: unknown }>>()
   let stale = false
@@ -101,7 +131,7 @@ export async function kafkajsReader(
   async function fetch(leader: string, wanted: readonly { topic: string; partitions: number[] }[]): Promise<Fetched> {
     const broker = await cluster.findBroker({ nodeId: leader })
     return broker.fetch({
-      isolationLevel,
+      isolationLevel: READ_UNCOMMITTED,
       maxWaitTime: maxWaitMs,
       minBytes: 1,
       maxBytes,
@@ -195,6 +225,7 @@ export async function kafkajsReader(
       if (closed) return
       closed = true
       wake?.()
+      cut()
       await cluster.disconnect().catch(() => {})
     },
   }

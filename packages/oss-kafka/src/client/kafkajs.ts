@@ -3,7 +3,7 @@ import kafkajs, { type Admin, type CompressionTypes, type Kafka, type KafkaConfi
 import type { Connection } from '../connection.js'
 import type { KafkaAdmin, KafkaClient, KafkaProducer, OutgoingRecord, ProducerOptions, SendOutcome } from '../client.js'
 import { protocolNumber } from '../errors.js'
-import { type Cluster, clusterMaker, kafkajsReader } from './kafkajs-reader.js'
+import { type Cluster, kafkajsReader, makeCluster } from './kafkajs-reader.js'
 
 /** Between tries of one send, in milliseconds; the last one is kept up. */
 const RETRY_MS = [50, 100, 200, 400, 800]
@@ -12,7 +12,6 @@ const RETRY_MS = [50, 100, 200, 400, 800]
 export function kafkajsClient(connection: Connection): KafkaClient {
   const config = configOf(connection)
   const kafka = new kafkajs.Kafka(config)
-  const makeCluster = clusterMaker(kafka)
   const opened = new Set<{ close(): Promise<void> }>()
   const owned = <T extends { close(): Promise<void> }>(resource: T): T => {
     opened.add(resource)
@@ -23,14 +22,19 @@ export function kafkajsClient(connection: Connection): KafkaClient {
     }
     return resource
   }
-  const admin = lazyAdmin(kafka, () => makeCluster({ isolationLevel: 0 }))
+  const admin = lazyAdmin(kafka, () => makeCluster(config).cluster)
   return {
     library: 'kafkajs 2.2.4',
     admin,
     producer: async (options) => owned(await openProducer(kafka, connection, options)),
     // An answer that the broker may hold back must come before the request is given up.
     reader: async (from, { maxWaitMs = 1_000, ...options } = {}) =>
-      owned(await kafkajsReader(makeCluster, from, { ...options, maxWaitMs: Math.min(maxWaitMs, connection.requestTimeoutMs / 2) })),
+      owned(
+        await kafkajsReader(() => makeCluster(config), from, {
+          ...options,
+          maxWaitMs: Math.min(maxWaitMs, connection.requestTimeoutMs / 2),
+        }),
+      ),
     async close() {
       await Promise.all([...opened].map((resource) => resource.close()))
       await admin.close()
@@ -75,7 +79,10 @@ async function openProducer(kafka: Kafka, connection: Connection, options: Produ
     const producer = kafka.producer({
       idempotent: true,
       allowAutoTopicCreation: false,
-      createPartitioner: () => ({ message }) => message.partition!, // asked even where a record names it
+      createPartitioner:
+        () =>
+        ({ message }) =>
+          message.partition!, // asked even where a record names it
       // The least that kafkajs takes for an idempotent producer; it repeats under the same sequence numbers.
       retry: { retries: 1, initialRetryTime: 50, maxRetryTime: 200 },
     })
@@ -169,8 +176,7 @@ async function openProducer(kafka: Kafka, connection: Connection, options: Produ
             (error: unknown) => ({ error }),
           )
           if (tails.get(name) === tail) tails.delete(name)
-          for (const [index, position] of at.entries())
-            outcomes[position] = 'error' in result ? result : { offset: result.offset + index }
+          for (const [index, position] of at.entries()) outcomes[position] = 'error' in result ? result : { offset: result.offset + index }
         }),
       )
       return outcomes
@@ -275,17 +281,15 @@ function lazyAdmin(kafka: Kafka, makeCluster: () => Cluster): KafkaAdmin & { clo
       }))
     },
     async createTopics(specs) {
-      await (
-        await connected()
-      ).createTopics({
-        waitForLeaders: true,
-        topics: specs.map(({ name, partitions, replicas, config }) => ({
-          topic: name,
-          numPartitions: partitions,
-          replicationFactor: replicas,
-          configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
-        })),
-      })
+      const topics = specs.map(({ name, partitions, replicas, config }) => ({
+        topic: name,
+        numPartitions: partitions,
+        replicationFactor: replicas,
+        configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
+      }))
+      // One that exists is no error to kafkajs, but a `false`.
+      if (!(await (await connected()).createTopics({ waitForLeaders: true, topics })))
+        throw Object.assign(new Error('a topic of this name exists'), { type: 'TOPIC_ALREADY_EXISTS', code: 36 })
     },
     async addPartitions(topic, count) {
       await (await connected()).createPartitions({ topicPartitions: [{ topic, count }] })
@@ -295,7 +299,9 @@ function lazyAdmin(kafka: Kafka, makeCluster: () => Cluster): KafkaAdmin & { clo
       const { resources } = await (
         await connected()
       ).describeConfigs({ includeSynonyms: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name }] })
-      return Object.fromEntries(resources.flatMap(({ configEntries }) => configEntries.map((entry) => [entry.configName, entry.configValue])))
+      return Object.fromEntries(
+        resources.flatMap(({ configEntries }) => configEntries.map((entry) => [entry.configName, entry.configValue])),
+      )
     },
     async setTopicConfig(name, config) {
       const connectedAdmin = await connected()
@@ -309,7 +315,11 @@ function lazyAdmin(kafka: Kafka, makeCluster: () => Cluster): KafkaAdmin & { clo
       await connectedAdmin.alterConfigs({
         validateOnly: false,
         resources: [
-          { type: kafkajs.ConfigResourceTypes.TOPIC, name, configEntries: Object.entries(merged).map(([key, value]) => ({ name: key, value })) },
+          {
+            type: kafkajs.ConfigResourceTypes.TOPIC,
+            name,
+            configEntries: Object.entries(merged).map(([key, value]) => ({ name: key, value })),
+          },
         ],
       })
     },
@@ -322,7 +332,10 @@ function lazyAdmin(kafka: Kafka, makeCluster: () => Cluster): KafkaAdmin & { clo
       }),
     async deleteRecords(topic, before) {
       const partitions = before.map(({ partition, offset }) => ({ partition, offset: String(offset) }))
-      await (await connected()).deleteTopicRecords({ topic, partitions })
+      const used = await connected()
+      // Its leaders are found only for topics that were asked for before.
+      await used.fetchTopicOffsets(topic)
+      await used.deleteTopicRecords({ topic, partitions })
     },
     async close() {
       const [first, second] = [admin, cluster]

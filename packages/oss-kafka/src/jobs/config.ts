@@ -4,10 +4,17 @@ import { connectionConfig } from '../connection.js'
 
 export const config = {
   ...connectionConfig('JOBS'),
-  prefix: env('JOBS_PREFIX', z.string().regex(/^[a-zA-Z0-9._-]{1,120}$/, 'use 1 to 120 of a-z A-Z 0-9 . _ -').default('pdvend.jobs.'), {
-    doc: "Beginning of the name of every queue's topic, so that apps can share brokers; default pdvend.jobs.",
-    example: 'loja-17.jobs.',
-  }),
+  prefix: env(
+    'JOBS_PREFIX',
+    z
+      .string()
+      .regex(/^[a-zA-Z0-9._-]{1,120}$/, 'use 1 to 120 of a-z A-Z 0-9 . _ -')
+      .default('pdvend.jobs.'),
+    {
+      doc: "Beginning of the name of every queue's topic, so that apps can share brokers; default pdvend.jobs.",
+      example: 'loja-17.jobs.',
+    },
+  ),
   replicas: env('JOBS_REPLICAS', z.coerce.number().int().min(1).max(15).optional(), {
     doc: 'Copies of each topic that `pdvend provision` makes; default 3, or as many as there are brokers',
     example: '3',

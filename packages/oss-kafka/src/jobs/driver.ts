@@ -6,7 +6,7 @@ import { connectionOf } from '../connection.js'
 import { Dead } from './classic/dead.js'
 import { ClassicEngine } from './classic/engine.js'
 import { Queues } from './classic/queues.js'
-import { until } from './classic/replica.js'
+import { until } from './classic/signals.js'
 import type { Settings } from './config.js'
 import { ADAPTER, fail } from './errors.js'
 import { MAX_PAYLOAD_BYTES } from './topics.js'
@@ -71,7 +71,11 @@ function jobsDriver(client: KafkaClient, prefix: string, clock: AdapterDeps['clo
     listDead: (query) => told('listDead', dead.list(query)),
     redriveDead: (ids, call) => told('redriveDead', dead.redrive(ids, call)),
     discardDead: (ids, call) => told('discardDead', dead.discard(ids, call)),
-    ping: ({ signal }) => told('ping', until(client.admin.brokers(), signal).then(() => {})),
+    ping: ({ signal }) =>
+      told(
+        'ping',
+        until(client.admin.brokers(), signal).then(() => {}),
+      ),
     close() {
       closing ??= (async () => {
         await engine.close()

@@ -1,12 +1,4 @@
-import type {
-  DriverCall,
-  DriverEnqueueOutcome,
-  DriverJob,
-  DriverReceive,
-  JobStats,
-  Lease,
-  Settlement,
-} from '@pdvend/ports'
+import type { DriverCall, DriverEnqueueOutcome, DriverJob, DriverReceive, JobStats, Lease, Settlement } from '@pdvend/ports'
 
 /**
  * One way to keep a queue in Kafka. The driver asks the engines in turn: the first that `takes` a job gets it; leases go back to

@@ -1,13 +1,14 @@
 import type { KafkaProducer } from '../../client.js'
 import { PARTITION } from './replica.js'
 import { type NewRecord, type Operation, operationsRecord, sizeOf } from './records.js'
+import { onAbort } from './signals.js'
 
 /** Bytes of one batch, below what {@link TOPIC_CONFIG} lets a topic take; one record alone may be larger. */
 const MAX_BATCH_BYTES = 1_000_000
 
 interface Waiting {
   readonly record: NewRecord
-  readonly resolve: (value: void) => void
+  readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
@@ -29,27 +30,31 @@ export class Appender {
   ) {}
 
   /**
-   * Resolves when all in-sync replicas have it. Where the signal aborts before it was sent, it is not sent; afterwards nobody
-   * knows. @throws what the client throws, or the signal's reason
+   * One promise a record, which resolves when all in-sync replicas have it. Where the signal aborts before a record was sent, it
+   * is not sent; afterwards nobody knows. They reject with what the client throws, or the signal's reason.
    */
-  append(record: NewRecord, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason as Error)
-      const abort = (): void => {
-        this.#records = this.#records.filter((each) => each !== waiting)
-        reject(signal.reason as Error)
-      }
-      signal.addEventListener('abort', abort, { once: true })
-      const end =
-        <T>(settle: (value: T) => void) =>
-        (value: T): void => {
-          signal.removeEventListener('abort', abort)
-          settle(value)
-        }
-      const waiting: Waiting = { record, resolve: end(resolve), reject: end(reject) }
-      this.#records.push(waiting)
-      this.#start()
-    })
+  append(records: readonly NewRecord[], signal: AbortSignal): readonly Promise<void>[] {
+    const waiting = new Set<Waiting>()
+    let stop = (): void => {}
+    const abort = (): void => {
+      this.#records = this.#records.filter((each) => !waiting.has(each))
+      for (const { reject } of waiting) reject(signal.reason)
+    }
+    const promises = records.map(
+      (record) =>
+        new Promise<void>((resolve, reject) => {
+          const end = (): void => {
+            waiting.delete(one)
+            if (waiting.size === 0) stop()
+          }
+          const one: Waiting = { record, resolve: () => (end(), resolve()), reject: (error) => (end(), reject(error as Error)) }
+          waiting.add(one)
+          if (!signal.aborted) this.#records.push(one)
+        }),
+    )
+    stop = onAbort(signal, abort)
+    this.#start()
+    return promises
   }
 
   /** Appends an operation; `place` is where among this writer's records it will be read back: batch and index. */
@@ -101,7 +106,7 @@ export class Appender {
     batch.push(...this.#records.splice(0, count))
     try {
       const producer = await this.producer()
-            const outcomes = await producer.send(batch.map(({ record }) => ({ topic: this.topic, partition: PARTITION, ...record })))
+      const outcomes = await producer.send(batch.map(({ record }) => ({ topic: this.topic, partition: PARTITION, ...record })))
       for (const [at, outcome] of outcomes.entries()) {
         if ('error' in outcome) batch[at]!.reject(outcome.error)
         else batch[at]!.resolve()

@@ -1,6 +1,6 @@
 import type { Clock, ClockTimer } from '@pdvend/ports'
 import type { KafkaClient } from '../../client.js'
-import { movedRecord } from './records.js'
+import { movedRecord, type NewRecord } from './records.js'
 import { PARTITION, type Replica } from './replica.js'
 
 /** How often a process looks whether there is something to clean, in milliseconds, drawn between the two: seldom two at once. */
@@ -17,6 +17,8 @@ export interface CleanerDeps {
   readonly payloads: (topic: string, offsets: readonly number[], signal: AbortSignal) => Promise<ReadonlyMap<number, Uint8Array>>
 }
 
+/** A job's record may be written so much later than its time says: until then a dedupe key of that time is still needed. */
+const LATE_MS = 600_000
 /** Longest look, in milliseconds. */
 const LOOK_TIMEOUT_MS = 60_000
 
@@ -49,7 +51,9 @@ export class Cleaner {
     const [least, most] = LOOK_MS
     this.#timer = this.deps.clock.timer(least + Math.random() * (most - least), () => {
       // What fails is tried again at the next look; the log is only longer meanwhile.
-      void this.clean().catch(() => {}).finally(() => this.#arm())
+      void this.clean()
+        .catch(() => {})
+        .finally(() => this.#arm())
     })
   }
 
@@ -59,9 +63,10 @@ export class Cleaner {
     const { topic, state } = this.replica
     const [first] = await client.admin.offsets(topic, 'earliest')
     this.#start = first?.offset ?? 0
+    state.forget(this.#start)
     const length = state.position - this.#start
     if (length >= this.minRecords && length > 4 * state.size) await this.#moveOld(this.#start + length / 2)
-    const safe = this.replica.state.safeStart(clock.now())
+    const safe = this.replica.state.safeStart(clock.now() - LATE_MS)
     if (safe - this.#start < this.minRecords / 2) return this.#start
     await client.admin.deleteRecords(topic, [{ partition: PARTITION, offset: safe }])
     return safe
@@ -75,7 +80,7 @@ export class Cleaner {
     const old = idle.slice(0, MAX_MOVES).map((entry) => ({ entry, at: entry.offset }))
     const unknown = old.filter(({ entry }) => entry.payload === undefined).map(({ at }) => at)
     const fetched = await this.deps.payloads(topic, unknown, signal)
-    const copies: Promise<void>[] = []
+    const copies: NewRecord[] = []
     for (const { entry, at } of old) {
       const payload = entry.payload ?? fetched.get(at)
       const { seq, order, dueAt, attempt, crashes, lease, dead } = entry
@@ -83,9 +88,9 @@ export class Cleaner {
       if (payload === undefined || lease !== undefined || state.find(seq) !== entry || this.replica.state !== state) continue
       const { dead: _, dedupe: __, ...rest } = entry.job
       const job = { ...rest, dueAt, ...(dead === undefined ? {} : { dead }) }
-      copies.push(appender.append(movedRecord({ job, seq, order, attempt, crashes, seen: state.position }, payload), signal))
+      copies.push(movedRecord({ job, seq, order, attempt, crashes, seen: state.position }, payload))
     }
-    await Promise.all(copies)
+    await Promise.all(appender.append(copies, signal))
     await this.replica.catchUp(signal)
   }
 }

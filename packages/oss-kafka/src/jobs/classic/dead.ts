@@ -36,7 +36,10 @@ export class Dead {
     const ids = query.ids === undefined ? undefined : new Set(query.ids)
     const pages = await this.queues.each(names, signal, async (name, replica) => {
       const found = [...replica.state.entries].filter((entry) => fits(entry, query, ids)).map((entry) => ({ name, replica, entry }))
-      const some = found.filter((each) => after === undefined || compare(placeOf(each), after) > 0).toSorted(inOrder).slice(0, limit)
+      const some = found
+        .filter((each) => after === undefined || compare(placeOf(each), after) > 0)
+        .toSorted(inOrder)
+        .slice(0, limit)
       const payloads = await this.queues.payloads(
         replica.topic,
         some.map(({ entry }) => entry.offset),

@@ -11,9 +11,10 @@ import {
   type Settlement,
 } from '@pdvend/ports'
 import type { JobEngine, JobKeeper, KeptJob } from '../engine.js'
-import type { Queues } from './queues.js'
+import type { Queue, Queues } from './queues.js'
 import { jobRecord, type Operation } from './records.js'
-import { type Replica, until } from './replica.js'
+import type { Replica } from './replica.js'
+import { onAbort, until } from './signals.js'
 import { type Entry, rankOf } from './state.js'
 
 export interface ClassicDeps {
@@ -62,28 +63,44 @@ export class ClassicEngine implements JobEngine, JobKeeper {
     const open = await Promise.allSettled(
       names.map(async (name) => (seen.has(name) ? queues.replica(name, signal) : until(queues.get(name), signal))),
     )
-    const targets = new Map(names.map((name, at) => [name, open[at]!]))
     // All appended within this turn, in order: a key's jobs stand in the log as they stand in the batch.
-    return Promise.all(
-      jobs.map(async (job): Promise<DriverEnqueueOutcome> => {
-        try {
-          const target = targets.get(job.name)!
-          if (target.status === 'rejected') throw target.reason
-          if (job.dedupe !== undefined) return await (target.value as Replica).store(job.id, jobRecord(job), signal)
-          await target.value.appender.append(jobRecord(job), signal)
-          return { id: job.id, duplicate: false }
-        } catch (error) {
-          return { error: fail('enqueue', error, job.name) }
-        }
-      }),
+    const outcomes: Promise<DriverEnqueueOutcome>[] = []
+    for (const [index, name] of names.entries()) {
+      const mine = jobs.flatMap((job, at) => (job.name === name ? [{ job, at }] : []))
+      const target = open[index]!
+      const stored =
+        target.status === 'rejected' ? mine.map(() => Promise.reject(target.reason as Error)) : this.#store(target.value, mine, signal)
+      for (const [position, { at }] of mine.entries())
+        outcomes[at] = stored[position]!.catch((error: unknown) => ({ error: fail('enqueue', error, name) }))
+    }
+    return Promise.all(outcomes)
+  }
+
+  #store(
+    target: Queue | Replica,
+    jobs: readonly { readonly job: DriverJob }[],
+    signal: AbortSignal,
+  ): readonly Promise<DriverEnqueueOutcome>[] {
+    const told = jobs.map(({ job }) => (job.dedupe === undefined ? undefined : (target as Replica).told(job.id)))
+    const written = target.appender.append(
+      jobs.map(({ job }) => jobRecord(job)),
+      signal,
     )
+    return jobs.map(async ({ job }, at) => {
+      try {
+        await written[at]
+        return told[at] === undefined ? { id: job.id, duplicate: false } : await until(told[at].stored, signal)
+      } finally {
+        told[at]?.stop()
+      }
+    })
   }
 
   async keep(jobs: readonly KeptJob[], { signal }: DriverCall): Promise<void> {
     await Promise.all(
       jobs.map(async ({ job, attempt, dead }) => {
         const { appender } = await until(this.deps.queues.get(job.name), signal)
-        await appender.append(jobRecord({ ...job, attempt, ...(dead === undefined ? {} : { dead }) }), signal)
+        await appender.append([jobRecord({ ...job, attempt, ...(dead === undefined ? {} : { dead }) })], signal)[0]
       }),
     )
   }
@@ -94,7 +111,10 @@ export class ClassicEngine implements JobEngine, JobKeeper {
     const until = clock.now() + options.waitMs
     for (const name of options.names) queues.keep(name)
     const replicas = await Promise.all(
-      options.names.map(async (name) => ({ name, replica: await queues.replica(name, AbortSignal.any([signal, AbortSignal.timeout(30_000)])) })),
+      options.names.map(async (name) => ({
+        name,
+        replica: await queues.replica(name, AbortSignal.any([signal, AbortSignal.timeout(30_000)])),
+      })),
     ).catch((error: unknown) => {
       if (signal.aborted) return undefined
       throw error
@@ -203,7 +223,12 @@ export class ClassicEngine implements JobEngine, JobKeeper {
   }
 
   /** @throws LEASE_LOST and what the client throws */
-  async #fenced(operation: 'settle' | 'extend', lease: Lease, record: Exclude<Operation, { seqs: readonly number[] }>, signal: AbortSignal): Promise<void> {
+  async #fenced(
+    operation: 'settle' | 'extend',
+    lease: Lease,
+    record: Exclude<Operation, { seqs: readonly number[] }>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const replica = await this.#held(operation, lease, signal)
     const name = `${lease.job.name} ${record.seq} ${record.token}`
     const known = this.#unsure.get(name)
@@ -282,10 +307,10 @@ class Change {
     await new Promise<void>((resolve) => {
       this.#wake = resolve
       timer = clock.timer(Math.max(0, ms), resolve)
-      signal.addEventListener('abort', (stop = () => resolve()), { once: true })
+      stop = onAbort(signal, resolve)
     })
     timer?.cancel()
-    signal.removeEventListener('abort', stop)
+    stop()
   }
 
   stop(): void {

@@ -3,7 +3,8 @@ import type { KafkaClient, KafkaProducer, TopicInfo } from '../../client.js'
 import { nameOf, topicOf } from '../topics.js'
 import { Appender } from './appender.js'
 import { Cleaner } from './cleaner.js'
-import { PARTITION, Replica, until } from './replica.js'
+import { PARTITION, Replica } from './replica.js'
+import { until } from './signals.js'
 
 export interface QueuesDeps {
   readonly client: KafkaClient
@@ -60,10 +61,14 @@ export class Queues {
   async #look(name: string): Promise<Held> {
     const topic = topicOf(name, this.deps)
     const [info] = await this.deps.client.admin.topics([topic])
-    if (info === undefined)
-      throw this.#error('NOT_FOUND', name, `topic ${topic} does not exist: make it by \`pdvend provision\``)
+    if (info === undefined) throw this.#error('NOT_FOUND', name, `topic ${topic} does not exist: make it by \`pdvend provision\``)
     this.#check(name, info)
-    const held: Held = { name, appender: new Appender(topic, this.deps.writer, () => this.#connected()), replica: undefined, cleaner: undefined }
+    const held: Held = {
+      name,
+      appender: new Appender(topic, this.deps.writer, () => this.#connected()),
+      replica: undefined,
+      cleaner: undefined,
+    }
     this.#held.set(name, held)
     return held
   }
@@ -104,7 +109,11 @@ export class Queues {
   }
 
   /** Looks into each queue that exists, for what does not holds nothing; those that were not open before are closed again. */
-  async each<T>(names: readonly string[], signal: AbortSignal, look: (name: string, replica: Replica) => Promise<T>): Promise<readonly T[]> {
+  async each<T>(
+    names: readonly string[],
+    signal: AbortSignal,
+    look: (name: string, replica: Replica) => Promise<T>,
+  ): Promise<readonly T[]> {
     const existing = await until(this.#existing(names), signal)
     const found: T[] = []
     let next = 0

@@ -2,6 +2,7 @@ import { type Clock, sleep } from '@pdvend/ports'
 import type { IncomingRecord, KafkaClient, KafkaReader } from '../../client.js'
 import type { Appender } from './appender.js'
 import { type NewRecord, type Operation, readRecord } from './records.js'
+import { until } from './signals.js'
 import { type Applied, QueueState, type Stored } from './state.js'
 
 /** Between looks after one that failed, in milliseconds: doubled from the first to the last. */
@@ -73,15 +74,10 @@ export class Replica {
     await this.#readTo(offset, signal)
   }
 
-  /** Puts a job in and tells what became of it. @throws what the client throws, or the signal's reason */
-  async store(id: string, record: NewRecord, signal: AbortSignal): Promise<Stored> {
-    const told = new Promise<Stored>((resolve) => this.#stored.set(id, resolve))
-    try {
-      await this.appender.append(record, signal)
-      return await until(told, signal)
-    } finally {
-      this.#stored.delete(id)
-    }
+  /** Tells what becomes of a job once its record has been read back; call it before the record is written, and `stop` in the end. */
+  told(id: string): { readonly stored: Promise<Stored>; readonly stop: () => void } {
+    const stored = new Promise<Stored>((resolve) => this.#stored.set(id, resolve))
+    return { stored, stop: () => this.#stored.delete(id) }
   }
 
   /**
@@ -198,22 +194,4 @@ async function offsetOf(
   const found = (await client.admin.offsets(topic, at)).find(({ partition }) => partition === PARTITION)
   if (found === undefined) throw new Error(`${topic} has no partition ${PARTITION}`)
   return found
-}
-
-/** What `work` gives, or the signal's reason. */
-export async function until<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) {
-    work.catch(() => {})
-    throw signal.reason
-  }
-  let abort = (): void => {}
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', abort, { once: true })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
 }

@@ -85,8 +85,8 @@ export class QueueState {
   readonly #ready = new Heap<Ranked>((a, b) => a.rank < b.rank || (a.rank === b.rank && a.order < b.order))
   /** The last event on jobs that are not here, by seq: a copy of one of them may still come. */
   readonly #gone = new Map<number, number>()
-  /** Offsets between which the log must not be cut: a copy's look at the state, and the copy. */
-  readonly #moves: { readonly seen: number; readonly offset: number }[] = []
+  /** Where the log must not be cut: behind `from` and up to `to`. A record that had no effect would have one without what is at `from`. */
+  #pins: { readonly from: number; readonly to: number }[] = []
   #payloadBytes = 0
 
   constructor(start: number) {
@@ -120,10 +120,17 @@ export class QueueState {
 
   #store(offset: number, job: StoredJob, payload: Uint8Array): Stored {
     const { id, dedupe } = job
-    if (this.#byId.has(id)) return { id, duplicate: false }
+    const same = this.#byId.get(id)
+    if (same !== undefined) {
+      this.#pins.push({ from: same.needs, to: offset })
+      return { id, duplicate: false }
+    }
     if (dedupe !== undefined) {
       const holder = this.#dedupe.get(dedupe.key)
-      if (holder !== undefined && holder.until > job.enqueuedAt) return { id: holder.id, duplicate: holder.id !== id }
+      if (holder !== undefined && holder.until > job.enqueuedAt) {
+        this.#pins.push({ from: holder.offset, to: offset })
+        return { id: holder.id, duplicate: holder.id !== id }
+      }
       this.#dedupe.delete(dedupe.key)
       this.#forgetKeys(job.enqueuedAt)
       this.#dedupe.set(dedupe.key, { id, until: job.enqueuedAt + dedupe.windowMs, offset })
@@ -310,8 +317,7 @@ export class QueueState {
 
   /** A copy of a live job: for who knows it only its new place, for who started behind its first record the job itself. */
   #move(offset: number, moved: MovedJob, payload: Uint8Array): void {
-    this.#moves.push({ seen: moved.seen, offset })
-    if (this.#moves.length > 1_000) this.#moves.shift()
+    this.#pins.push({ from: moved.seen, to: offset })
     const known = this.#entries.get(moved.seq)
     const last = known?.touched ?? this.#gone.get(moved.seq) ?? -1
     if (last >= moved.seen) return
@@ -396,21 +402,24 @@ export class QueueState {
     return { ready, delayed, inFlight, dead, oldestAgeMs: Math.max(0, now - oldest) }
   }
 
-  /** Dedupe keys whose window is not over, oldest record first, and from where on the log is needed to know them. */
-  dedupeNeeds(now: number): number {
-    let needs = this.position
-    for (const { until, offset } of this.#dedupe.values()) if (until > now) needs = Math.min(needs, offset)
-    return needs
-  }
-
   /** Nothing before this offset is needed to come to this state. */
   safeStart(now: number): number {
-    let start = this.dedupeNeeds(now)
+    let start = this.position
+    for (const { until, offset } of this.#dedupe.values()) if (until > now) start = Math.min(start, offset)
     for (const { needs } of this.#entries.values()) start = Math.min(start, needs)
-    for (let at = this.#moves.length - 1; at >= 0; at--) {
-      const { seen, offset } = this.#moves[at]!
-      if (start > seen && start <= offset) start = seen
+    for (let moved = true; moved;) {
+      moved = false
+      for (const { from, to } of this.#pins) {
+        if (start <= from || start > to) continue
+        start = from
+        moved = true
+      }
     }
     return start
+  }
+
+  /** The log begins here now. */
+  forget(start: number): void {
+    this.#pins = this.#pins.filter(({ to }) => to >= start)
   }
 }
