@@ -2,6 +2,7 @@ import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { backoffMs, type Clock, type DeviceConnection, PortError, type RetryPolicy, sleep } from '@pdvend/ports/wire'
 import { Announcer } from './announcer.js'
 import type { StatusLine } from './status.js'
+import { Window } from './window.js'
 
 /** How the connection ended, or why there was none. */
 type End = 'lost' | 'refused' | 'renew' | 'takenOver' | 'closed'
@@ -32,6 +33,8 @@ const END_MS = 1_000
 const RENEW_AT = 0.8
 /** A roll call is answered within so many milliseconds, each device at another time. */
 const ROLL_CALL_MS = 1_000
+/** Frames on their way at once, where the broker names no bound. */
+const MOST_UNACKNOWLEDGED = 1_000
 /** MQTT 5 reason codes of a DISCONNECT. */
 const SESSION_TAKEN_OVER = 0x8e
 const ADMINISTRATIVE_ACTION = 0x98
@@ -49,6 +52,7 @@ export class Link {
   readonly #ended = new AbortController()
   #running: Promise<void> | undefined
 
+  readonly #window = new Window()
   #announcer: Announcer
 
   constructor(private readonly parts: LinkParts) {
@@ -64,7 +68,8 @@ export class Link {
     const client = this.#client
     if (client === undefined || !client.connected || this.#connection === undefined)
       throw new PortError('UNAVAILABLE', { operation: 'send', detail: 'the device is offline' })
-    await client.publishAsync(`${this.#connection.publish}/${to}`, bytes as Buffer, { qos: 1 })
+    const topic = `${this.#connection.publish}/${to}`
+    await this.#window.run(() => client.publishAsync(topic, bytes as Buffer, { qos: 1 }))
   }
 
   /**
@@ -187,7 +192,9 @@ export class Link {
         resolve(reasonCode === SESSION_TAKEN_OVER ? 'takenOver' : 'lost')
       })
       client.on('message', (_topic, payload) => this.parts.received(payload))
-      client.on('connect', () => {
+      client.on('connect', ({ properties }) => {
+        // mqtt.js does not keep to what an MQTT 5 broker takes; a strict one (HiveMQ: 10) drops what is above. One is for the announcer.
+        this.#window.open(Math.max(1, (properties?.receiveMaximum ?? MOST_UNACKNOWLEDGED) - 1))
         this.#arrive(client, connection).then(
           (granted) => {
             if (!granted) return resolve('refused')
@@ -204,6 +211,7 @@ export class Link {
     this.#end = undefined
     timer.cancel()
     this.#client = undefined
+    this.#window.close(new PortError('UNAVAILABLE', { operation: 'send', detail: 'the connection was lost' }))
     if (up) this.parts.disconnected()
     await this.#leave(client, end)
     if (!up && end !== 'refused') this.#attempt = Math.max(this.#attempt, 2)

@@ -139,25 +139,27 @@ export async function subscribe(client: MqttClient, filters: readonly string[]):
 
 /**
  * Keeps the acknowledgement of each message until `handle` has ended. mqtt.js 5 reads nothing more while an acknowledgement
- * of its own is due, so one slow handler would stop all, answers to what it sends included: its PUBACK is held back instead.
+ * of its own is due, so one slow handler would stop all, answers to what it sends included: its PUBACKs are held back instead,
+ * and go out in the order of the messages, as MQTT demands [MQTT-4.6.0-2].
  */
 export function acknowledgeAfter(client: MqttClient, handle: (topic: string, payload: Uint8Array, retained: boolean) => Promise<void>): void {
   type Packet = { readonly cmd: string; readonly messageId?: number }
   const raw = client as unknown as { _sendPacket: (packet: Packet, done?: () => void, ...rest: unknown[]) => void }
   const send = raw._sendPacket.bind(client)
-  const running = new Map<number, Promise<void>>()
+  let former: Promise<void> = Promise.resolve()
+  let handled: Promise<void> | undefined
   raw._sendPacket = (packet, done, ...rest) => {
-    const handled = packet.cmd === 'puback' ? running.get(packet.messageId!) : undefined
-    if (handled === undefined) return send(packet, done, ...rest)
-    void handled.then(() => {
-      running.delete(packet.messageId!)
+    if (packet.cmd !== 'puback' || handled === undefined) return send(packet, done, ...rest)
+    former = Promise.all([former, handled]).then(() => {
       if (client.connected) send(packet)
     })
+    handled = undefined
     done?.()
   }
-  client.on('message', (topic, payload, { qos, messageId, retain }) => {
-    const handled = handle(topic, payload, retain)
-    if (qos === 1 && messageId !== undefined) running.set(messageId, handled)
+  client.on('message', (topic, payload, { qos, retain }) => {
+    const handling = handle(topic, payload, retain)
+    // Its acknowledgement is the next packet that mqtt.js sends, in the same turn.
+    if (qos === 1) handled = handling.catch(() => {})
   })
 }
 

@@ -44,7 +44,7 @@ const MAX_PAYLOAD_BYTES = 131_072
 /** What a packet needs beside its payload: topic (256 bytes), header, properties. */
 const PACKET_OVERHEAD_BYTES = 512
 /** A handler that takes longer gets its message acknowledged all the same: the device sends again what was not settled. */
-const ACKNOWLEDGE_WITHIN_MS = 2_000
+const ACKNOWLEDGE_WITHIN_MS = 500
 /** Where Mosquitto says its version. */
 const VERSION_TOPIC = '$SYS/broker/version'
 /** Where EMQX says that a client has gone, with `emqx.conf`'s sys_topics.sys_event_messages. */

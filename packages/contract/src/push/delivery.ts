@@ -88,7 +88,7 @@ export const delivery = [
     assert.match(receipt!.error ?? '', /printer on fire/)
   }),
   pushCase('P18', 'a slow handler keeps the window bounded and the connection alive, and nothing is lost', async (subject) => {
-    const push = await openApp(subject, { env: { PDVEND_PUSH_KEEPALIVE_SECONDS: '1' } })
+    const push = await openApp(subject, { env: { PDVEND_PUSH_KEEPALIVE_SECONDS: '2' } })
     const device = till(subject, push, 'till-1')
     const statuses = new Seen<string>()
     const notes = new Seen<number>()
@@ -102,7 +102,7 @@ export const delivery = [
     device.onStatus((status) => statuses.add(status))
     for (let from = 1; from <= 1_000; from += 250) await publishNotes(push, { device: 'till-1' }, range(from, from + 249))
     // Longer than the keep-alive: the connection must live while the handler does not return.
-    await new Promise((resolve) => setTimeout(resolve, 2_000))
+    await new Promise((resolve) => setTimeout(resolve, 3_500))
     assert.deepEqual(notes.all, [], 'the first handler still runs')
     release()
     await notes.count(1_000, 30_000)

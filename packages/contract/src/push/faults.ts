@@ -49,7 +49,7 @@ export const faults = [
       await statusOf(device, 'offline')
       await publishNotes(push, { device: 'till-1' }, range(1, 20))
       await publishNotes(push, { group: 'front' }, range(21, 30))
-      await subject.engine.kill!()
+      await (subject.engine.wipe ?? subject.engine.kill)!()
       link.mend()
       await notes.has(30)
       assert.deepEqual(notes.all, range(1, 30))

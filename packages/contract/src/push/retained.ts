@@ -46,7 +46,7 @@ export const retained = [
     async (subject) => {
       const push = await openApp(subject)
       await push.publish({ group: 'front' }, note, { n: 7 }, { retain: true, replaceKey: 'sku-1' })
-      await subject.engine.kill!()
+      await (subject.engine.wipe ?? subject.engine.kill)!()
       const { notes } = await onlineTill(subject, push, 'new', { groups: ['front'] })
       await notes.count(1)
       assert.deepEqual(notes.all, [7])

@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, describe, test } from '@jest/globals'
+import { describeContract, runCase, suiteOf, type TestRunner } from '@pdvend/contract'
+import { ossEmq } from '@pdvend/oss-emq'
+import { defineAdapter, type DeviceConnection, type IssueRequest, type PushDriver } from '@pdvend/ports'
+import { clientIdOf, grantsOf, presenceTopic, upTopic } from '../src/codec.js'
+import { abilities, type BrokerEngine, brokerEngine, whyNoBroker } from './broker.js'
+
+const suite = suiteOf('push')
+const missing = await whyNoBroker('hivemq')
+const runner = { describe, test, beforeAll, afterAll } as unknown as TestRunner
+/** What only a broker with rules for each device can keep; this one knows a single user. */
+const RULES = new Set(['P3', 'P46', 'P47', 'P48', 'P49', 'P50', 'P51'])
+
+/** The adapter where the operator lets devices in: the test lends them the app's own user. */
+const lending = defineAdapter({
+  ...ossEmq,
+  open: async (settings, deps) => {
+    const driver: PushDriver = await ossEmq.open(settings, deps)
+    const ns = settings.namespace
+    const issue = async (device: string, { ttlMs, groups }: IssueRequest): Promise<DeviceConnection> => ({
+      device,
+      clientId: clientIdOf(ns, device),
+      urls: [settings.url, settings.webSocketUrl!],
+      protocolVersion: 5,
+      username: settings.username!,
+      password: settings.password!.reveal(),
+      subscribe: grantsOf(ns, device, groups).subscribe,
+      publish: upTopic(ns, device),
+      keepAliveSeconds: settings.keepAliveSeconds,
+      expiresAt: new Date(deps.clock.now() + ttlMs).toISOString(),
+      issuedAt: new Date(deps.clock.now()).toISOString(),
+      presence: presenceTopic(ns, device),
+    })
+    const changes: Partial<PushDriver> = { issue, capabilities: { ...driver.capabilities!, credentials: true } }
+    return new Proxy(driver, {
+      get(target, name) {
+        if (Object.hasOwn(changes, name)) return Reflect.get(changes, name)
+        const value: unknown = Reflect.get(target, name, target)
+        return typeof value === 'function' ? (value as () => unknown).bind(target) : value
+      },
+    })
+  },
+})
+
+if (missing !== undefined) test.skip(`contract of push: oss-emq on HiveMQ (skipped: ${missing})`, () => {})
+else {
+  describeContract(ossEmq, { engine: () => brokerEngine('hivemq'), abilities, runner })
+  describe('the same with the app’s user lent to devices', () => {
+    let engine: BrokerEngine
+    beforeAll(async () => (engine = await brokerEngine('hivemq')), 120_000)
+    afterAll(() => engine.stop!(), 60_000)
+    for (const clause of suite.cases.filter(({ id }) => !RULES.has(id)))
+      test(`${clause.id} ${clause.title}`, async () => void (await runCase(suite, clause, lending, engine)), 60_000)
+  })
+}
