@@ -113,6 +113,16 @@ export class Cluster {
     return this.#topicNames.get(topicId)
   }
 
+  /** The partitions of these topics, asked for anew. */
+  async partitionsOf(topics: readonly string[]): Promise<readonly { readonly topic: string; readonly partitions: readonly number[] }[]> {
+    await this.refresh(topics)
+    return topics.map((topic) => {
+      const prefix = `${this.#topicIds.get(topic)}:`
+      const keys = [...this.#leaders.keys()].filter((key) => key.startsWith(prefix))
+      return { topic, partitions: keys.map((key) => Number(key.slice(prefix.length))) }
+    })
+  }
+
   /** What a broker said while refusing: newer than the metadata unless its epoch says otherwise. Whether it told something new. */
   learn(
     { topicId, partition }: Pick<TopicPartition, 'topicId' | 'partition'>,

@@ -9,4 +9,10 @@ export {
   type ShareConsumerOptions,
   type ShareConsumerState,
 } from './share-consumer.js'
-export { alterShareGroup, type ShareGroupSettings, type ShareSupport } from './support.js'
+export {
+  alterShareGroup,
+  describeShareGroup,
+  type ShareGroupSettings,
+  type SharePartitionProgress,
+  type ShareSupport,
+} from './share-group.js'

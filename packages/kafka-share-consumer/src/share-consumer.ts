@@ -8,7 +8,7 @@ import { Membership } from './membership.js'
 import type { AssignedTopic } from './protocol/share-group-heartbeat.js'
 import type { ShareRecord } from './record.js'
 import { keyOf, ShareSession, type Member } from './share-session.js'
-import { askSupport, type ShareSupport } from './support.js'
+import { askSupport, type ShareSupport } from './share-group.js'
 
 export interface ShareConsumerOptions extends ClusterOptions {
   /** The share group. All its members should name the same topics. */

@@ -5,6 +5,7 @@ import { launcherOf, whyMissing } from '@pdvend/engines'
 import { Reader, type Writer } from '@platformatic/kafka'
 import fc from 'fast-check'
 import type { TopicAcknowledgements } from '../src/protocol/acknowledgement-batch.js'
+import { createDescribeRequest, parseDescribeResponse, type SharePartitionOffsets } from '../src/protocol/describe-share-group-offsets.js'
 import { createAcknowledgeRequest, parseAcknowledgeResponse } from '../src/protocol/share-acknowledge.js'
 import { createFetchRequest, parseFetchResponse } from '../src/protocol/share-fetch.js'
 import { createHeartbeatRequest, parseHeartbeatResponse } from '../src/protocol/share-group-heartbeat.js'
@@ -53,6 +54,27 @@ function describeCodecs(message: (name: string, version: number) => Message): vo
       const { assignment, ...rest } = parseHeartbeatResponse(0, 76, 1, reader)
       const topics = assignment?.map(({ topicId, partitions }) => ({ TopicId: topicId, Partitions: partitions }))
       return { ...capitalise(rest), Assignment: topics === undefined ? null : { TopicPartitions: topics } }
+    })
+  })
+
+  test('DescribeShareGroupOffsets v1', () => {
+    requests(message('DescribeShareGroupOffsetsRequest', 1), asOneGroup, (value) => {
+      const [group] = value['Groups'] as Structs
+      const topics = group!['Topics'] as Structs
+      return createDescribeRequest({
+        groupId: group!['GroupId'] as string,
+        topics: topics.map((topic) => ({ topic: topic['TopicName'] as string, partitions: topic['Partitions'] as readonly number[] })),
+      })
+    })
+    responses(message('DescribeShareGroupOffsetsResponse', 1), (reader, value) => {
+      const { groups, throttleTimeMs } = parseDescribeResponse(0, 90, 1, reader)
+      const shown = groups.map(({ groupId, errorCode, errorMessage, partitions }, at) => ({
+        GroupId: groupId,
+        Topics: regroupOffsets((value['Groups'] as Structs)[at]!['Topics'] as Structs, partitions),
+        ErrorCode: errorCode,
+        ErrorMessage: errorMessage,
+      }))
+      return { ThrottleTimeMs: throttleTimeMs, Groups: shown }
     })
   })
 
@@ -176,6 +198,22 @@ function regroup<Partition extends { readonly topicId: string }>(
     const mine = flat.slice(at, (at += (topic['Partitions'] as Structs).length))
     assert.ok(mine.every(({ topicId }) => topicId === topic['TopicId']))
     return { TopicId: topic['TopicId']!, Partitions: mine.map(show) }
+  })
+}
+
+/** We ask for one group at a time, and for partitions by name. */
+function asOneGroup(value: Struct): Struct {
+  const [group = { GroupId: 'g', Topics: [] }] = value['Groups'] as Structs
+  return { ...value, Groups: [{ ...group, Topics: group['Topics'] ?? [] }] }
+}
+
+function regroupOffsets(topics: Structs, flat: readonly SharePartitionOffsets[]): Structs {
+  let at = 0
+  return topics.map((topic) => {
+    const mine = flat.slice(at, (at += (topic['Partitions'] as Structs).length))
+    assert.ok(mine.every((each) => each.topic === topic['TopicName']))
+    const partitions = mine.map(({ topic: _, partition, ...rest }) => ({ PartitionIndex: partition, ...capitalise(rest) }))
+    return { TopicName: topic['TopicName']!, TopicId: topic['TopicId']!, Partitions: partitions }
   })
 }
 

@@ -29,7 +29,7 @@ function describeFaults(version: string): void {
         await crew.start(3)
         for (const part of [3, 2]) {
           await eventually(`a ${part}th is accepted`, () => crew.accepted.size >= COUNT / part, LIMIT_MS)
-          await engine.kill()
+          await engine.kill!()
         }
         await crew.finish()
         crew.report(`kafka ${version}, broker killed at a third and at a half of ${COUNT}`)
@@ -51,7 +51,7 @@ function describeFaults(version: string): void {
         const events: ShareConsumerEvent[] = []
         await using consumer = await open(bench, { observe: (event) => events.push(event), connection: { requestTimeout: 1_500 } })
         const [first] = await take(consumer, 1)
-        const goOn = await engine.pause()
+        const goOn = await engine.pause!()
         const poll = consumer.poll({ waitMs: 500 })
         const word = first!.accept().then(
           () => 'accepted',
@@ -94,7 +94,7 @@ else
         await crew.start(3)
         for (const [turn, node] of cluster.nodes.entries()) {
           await eventually(`part ${turn + 1} is accepted`, () => crew.accepted.size >= (COUNT * (turn + 1)) / 4, LIMIT_MS)
-          const call = await node.down('killed')
+          const call = await node.down!('killed')
           // Long enough for the two others to take over what it led, and to be asked for it.
           await sleep(3_000)
           await call()

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, test } from '@jest/globals'
 import { startEngine, whyMissing } from '@pdvend/engines'
-import { ShareConsumer, ShareError, type ShareConsumerEvent, type ShareRecord } from '../src/index.js'
+import { describeShareGroup, ShareConsumer, ShareError, type ShareConsumerEvent, type ShareRecord } from '../src/index.js'
 import { eventually, next, numberOf, open, produce, setUp, take, type Bench } from './kafka.js'
 
 const LIMIT_MS = 60_000
@@ -229,6 +229,27 @@ function describeShareGroups(version: string): void {
       const second = await opened(bench)
       assert.deepEqual((await take(second, 2)).map(numberOf).sort(), [2, 3])
       await first.close()
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'where a group stands is told: what is done, and what is not',
+    async () => {
+      const bench = await setUp(engine.url)
+      const place = async () => (await describeShareGroup({ ...bench, topics: [bench.topic] }))[0]!
+      await produce(bench, 0, 10)
+      const consumer = await opened(bench)
+      const records = await take(consumer, 4)
+      await Promise.all([0, 1, 3].map((at) => records[at]!.accept()))
+      await eventually('seven are left', async () => (await place()).lag === 7n)
+      await records[2]!.accept()
+      await eventually('six are left', async () => (await place()).lag === 6n)
+      // The start is written with the next change: it may be behind, never ahead.
+      const { startOffset } = await place()
+      assert.ok(startOffset >= 0n && startOffset <= 4n)
+      await Promise.all((await take(consumer, 6)).map((record) => record.accept()))
+      await eventually('none is left', async () => (await place()).lag === 0n)
     },
     LIMIT_MS,
   )

@@ -1,5 +1,4 @@
 // The message schemas of Apache Kafka, read as they ship in its jar: what a message is on the wire, without a line of our codecs.
-import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 
 interface Field {
@@ -20,7 +19,7 @@ export interface MessageSchema {
   readonly commonStructs?: readonly { readonly name: string; readonly fields: readonly Field[] }[]
 }
 
-export type Value = null | boolean | number | bigint | string | Buffer | readonly Value[] | { readonly [field: string]: Value }
+export type Value = null | boolean | number | bigint | string | Uint8Array | readonly Value[] | { readonly [field: string]: Value }
 type Struct = { readonly [field: string]: Value }
 
 /** Unknown fields that a later version may add at the end of any struct. */
@@ -171,7 +170,7 @@ function int(size: 1 | 2 | 4, value: number): Buffer {
   return bytes
 }
 
-function withLength(bytes: Buffer | null): Buffer {
+function withLength(bytes: Uint8Array | null): Buffer {
   return bytes === null ? varint(0) : Buffer.concat([varint(bytes.length + 1), bytes])
 }
 
@@ -195,7 +194,7 @@ function writePrimitive(type: string, value: Value): Buffer {
     case 'string':
       return withLength(value === null ? null : Buffer.from(value as string))
     case 'records':
-      return withLength(value as Buffer | null)
+      return withLength(value as Uint8Array | null)
     default:
       throw new Error(`type ${type}`)
   }

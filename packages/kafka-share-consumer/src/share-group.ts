@@ -2,6 +2,7 @@ import { incrementalAlterConfigsV1 } from '@platformatic/kafka'
 import { call, Cluster, type ClusterOptions } from './cluster.js'
 import { ShareError } from './errors.js'
 import { apiVersions } from './protocol/api-versions.js'
+import { describeShareGroupOffsets } from './protocol/describe-share-group-offsets.js'
 import { codes, describeCode, isFatal } from './protocol/error-codes.js'
 
 /** What the brokers can do. */
@@ -60,6 +61,42 @@ export async function alterShareGroup(options: ClusterOptions & { readonly group
     await call(await cluster.anyConnection(), incrementalAlterConfigsV1.api, resources, false).catch((cause: unknown) => {
       throw explain(cause, options.groupId)
     })
+  } finally {
+    await cluster.close()
+  }
+}
+
+/** How far a share group has come in one partition. */
+export interface SharePartitionProgress {
+  readonly topic: string
+  readonly partition: number
+  /** All before it is done with, what follows perhaps in part: it is written with the group's next change. -1 before the first one. */
+  readonly startOffset: bigint
+  /** Records that are not done with, those that are locked included; -1 while the broker does not know. */
+  readonly lag: bigint
+}
+
+/**
+ * Where the group stands, by its coordinator: for monitoring, and to delete what is before `startOffset`.
+ * @throws ShareError REFUSED | UNAVAILABLE
+ */
+export async function describeShareGroup(
+  options: ClusterOptions & { readonly groupId: string; readonly topics: readonly string[] },
+): Promise<readonly SharePartitionProgress[]> {
+  const { groupId, topics } = options
+  const cluster = new Cluster(options)
+  try {
+    const partitions = await cluster.partitionsOf(topics)
+    const coordinator = await cluster.coordinator(groupId)
+    const { groups } = await call(coordinator, describeShareGroupOffsets, { groupId, topics: partitions })
+    const [group] = groups
+    const failed = [group, ...(group?.partitions ?? [])].find((each) => each !== undefined && each.errorCode !== codes.NONE)
+    if (group === undefined || failed !== undefined) {
+      const { errorCode, errorMessage } = failed ?? { errorCode: codes.UNKNOWN_SERVER_ERROR, errorMessage: null }
+      const text = `share group "${groupId}": ${describeCode(errorCode, errorMessage)}`
+      throw new ShareError(isFatal(errorCode) ? 'REFUSED' : 'UNAVAILABLE', text)
+    }
+    return group.partitions.map(({ topic, partition, startOffset, lag }) => ({ topic, partition, startOffset, lag }))
   } finally {
     await cluster.close()
   }
