@@ -82,13 +82,11 @@ export interface ReaderOptions {
   readonly maxWaitMs?: number
   /** Most bytes of one answer; one record above it still comes. Default 8 MiB. */
   readonly maxBytes?: number
-  /** Hides records of transactions that are open or were aborted. Default `uncommitted`. */
-  readonly isolation?: 'uncommitted' | 'committed'
 }
 
 /** What one look brought. */
 export interface ReadBatch {
-  /** By partition in order of offset; without markers of transactions. */
+  /** By partition in order of offset; without markers of transactions, whose records come whatever became of them. */
   readonly records: readonly IncomingRecord[]
   /** For each partition that was asked for: where the next look begins, and the end of what can be read. */
   readonly positions: readonly { readonly topic: string; readonly partition: number; readonly next: number; readonly end: number }[]

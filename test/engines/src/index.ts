@@ -11,7 +11,7 @@ export {
 } from './aws-proxy/index.js'
 export { launchers, launcherOf } from './catalog.js'
 export { wantedEngines } from './choice.js'
-export { startFaultyLink, type Fault, type FaultyLink } from './faulty-link.js'
+export { startFaultyLink, type FaultyLink, type LinkFault } from './faulty-link.js'
 export { startKafkaCluster, type KafkaCluster } from './kafka-cluster.js'
 export { startKafkaDoors, type KafkaDoors, type KafkaDoorsOptions } from './kafka-doors.js'
 export { startEngine, whyMissing, type LaunchOptions } from './launch.js'

@@ -84,6 +84,8 @@ export async function platformaticProducer(
         resolve(tooMuch ? await again(records, own) : own)
       }
     }
+    // In the turn in which the queue was found empty: what comes later starts a pump of its own.
+    pumping = undefined
   }
 
   /** Writes once more what was refused for the size of what it was put together with. */
@@ -99,7 +101,7 @@ export async function platformaticProducer(
       if (records.length === 0) return Promise.resolve([])
       return new Promise((resolve) => {
         queue.push({ records, bytes: records.reduce((sum, record) => sum + sizeOf(record), 0), resolve })
-        pumping ??= pump().finally(() => (pumping = undefined))
+        pumping ??= pump()
       })
     },
     async close() {

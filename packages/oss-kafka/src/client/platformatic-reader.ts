@@ -4,10 +4,11 @@ import { closing, honest, isAnswer, type Library, type Options } from './platfor
 
 /** Bits of a batch's attributes in Kafka's record format 2. */
 const LOG_APPEND_TIME = 0b0000_1000
-const TRANSACTIONAL = 0b0001_0000
 const CONTROL = 0b0010_0000
 
 const OFFSET_OUT_OF_RANGE = 1
+/** Of Kafka's isolation levels. */
+const READ_UNCOMMITTED = 0
 
 type Raw = Consumer<Buffer, Buffer, Buffer, Buffer>
 type FetchResponse = Awaited<ReturnType<Raw['fetch']>>
@@ -39,7 +40,7 @@ export async function platformaticReader(
   library: Library,
   options: Options,
   from: readonly PartitionOffset[],
-  { maxWaitMs = 1_000, maxBytes = 8_388_608, isolation = 'uncommitted' }: ReaderOptions = {},
+  { maxWaitMs = 1_000, maxBytes = 8_388_608 }: ReaderOptions = {},
 ): Promise<KafkaReader> {
   const { requestTimeout = 10_000 } = options as { readonly requestTimeout?: number }
   const make = (): Raw =>
@@ -87,8 +88,14 @@ export async function platformaticReader(
             lastFetchedEpoch: -1,
           })),
       }))
-      const isolationLevel = library.FetchIsolationLevels[isolation === 'committed' ? 'READ_COMMITTED' : 'READ_UNCOMMITTED']
-      const fetched = raw.fetch({ node: leader, topics: asked, maxWaitTime: maxWaitMs, minBytes: 1, maxBytes, isolationLevel })
+      const fetched = raw.fetch({
+        node: leader,
+        topics: asked,
+        maxWaitTime: maxWaitMs,
+        minBytes: 1,
+        maxBytes,
+        isolationLevel: READ_UNCOMMITTED,
+      })
       underway.set(
         leader,
         fetched.then(
@@ -118,7 +125,7 @@ export async function platformaticReader(
           const cursor = harvest.cursors.find((each) => each.topic === topic && each.partition === found.partitionIndex)
           if (cursor === undefined) continue
           if (found.errorCode === OFFSET_OUT_OF_RANGE) await moveIntoRange(cursor)
-          else if (found.errorCode === 0) take(cursor, found, isolation === 'committed', records)
+          else if (found.errorCode === 0) take(cursor, found, records)
         }
       if (harvest.error === undefined || onlyOutOfRange(harvest)) continue
       failed ??= harvest
@@ -188,18 +195,12 @@ function onlyOutOfRange({ response }: Harvest): boolean {
   return codes.length > 0 && codes.every((code) => code === 0 || code === OFFSET_OUT_OF_RANGE)
 }
 
-/** Moves the cursor behind what `found` holds and adds its records, without markers and, where asked, without what was aborted. */
-function take(cursor: Cursor, found: FetchedPartition, committed: boolean, records: IncomingRecord[]): void {
-  cursor.end = Number(committed ? found.lastStableOffset : found.highWatermark)
-  const aborted = committed ? [...(found.abortedTransactions ?? [])].sort((a, b) => Number(a.firstOffset - b.firstOffset)) : []
-  const aborting = new Set<bigint>()
+/** Moves the cursor behind what `found` holds and adds its records, without markers of transactions. */
+function take(cursor: Cursor, found: FetchedPartition, records: IncomingRecord[]): void {
+  cursor.end = Number(found.highWatermark)
   for (const batch of found.records ?? []) {
-    const last = batch.firstOffset + BigInt(batch.lastOffsetDelta)
-    while (aborted.length > 0 && aborted[0]!.firstOffset <= last) aborting.add(aborted.shift()!.producerId)
-    const isControl = (batch.attributes & CONTROL) !== 0
-    if (isControl) aborting.delete(batch.producerId)
-    else if ((batch.attributes & TRANSACTIONAL) === 0 || !aborting.has(batch.producerId)) push(cursor, batch, records)
-    cursor.next = Math.max(cursor.next, Number(last) + 1)
+    if ((batch.attributes & CONTROL) === 0) push(cursor, batch, records)
+    cursor.next = Math.max(cursor.next, Number(batch.firstOffset) + batch.lastOffsetDelta + 1)
   }
 }
 
