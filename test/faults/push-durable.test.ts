@@ -61,8 +61,9 @@ function startPusher(name: string, from: number, to: number) {
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 async function openPush(): Promise<PushNotifications> {
-  const { settings } = await readSettings(ossEmq.config, env)
-  const driver = await ossEmq.open(settings!, { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(60_000) })
+  const read = await readSettings(ossEmq.config, env)
+  if (read.problems !== undefined) throw new Error(JSON.stringify(read.problems))
+  const driver = await ossEmq.open(read.settings, { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(60_000) })
   return new PushNotifications(driver, { adapter: 'oss-emq', ...(driver.capabilities && { capabilities: driver.capabilities }) })
 }
 
