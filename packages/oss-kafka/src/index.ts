@@ -1,1 +1,2 @@
+export { ossKafkaJobs } from './jobs/index.js'
 export { ossKafkaTelemetry } from './telemetry/index.js'
