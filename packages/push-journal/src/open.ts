@@ -25,7 +25,9 @@ export async function openJournalAt(address: Address, settings: Checked, log: Lo
     }
     return new PostgresJournal(client, settings, id, facts)
   } catch (cause) {
-    await client.close()
+    // Not waited for: a connection that is still being made may take its time.
+    void client.close().catch(() => {})
+    signal?.throwIfAborted()
     throw fail('open', cause, address.shown)
   }
 }
