@@ -5,8 +5,8 @@ import { PortError } from '@pdvend/ports'
 import type { Settings } from './config.js'
 import { fail } from './errors.js'
 
-/** Connections of the app; a device chooses its own. */
-const KEEPALIVE_SECONDS = 15
+/** The app notices within one and a half times as long that its connection is dead, however long devices may be silent. */
+const MAX_KEEPALIVE_SECONDS = 15
 /** Messages that a broker may send before we acknowledge; brokers have bounds of their own (Mosquitto 20, EMQX 32). */
 const RECEIVE_MAXIMUM = 1_000
 /** Unacknowledged messages that we send at most, where the broker names no bound. */
@@ -21,6 +21,7 @@ export type ProtocolLevel = 4 | 5
 export interface Endpoint {
   readonly url: string
   readonly connectTimeoutMs: number
+  readonly keepAliveSeconds: number
   readonly tls: Pick<IClientOptions, 'ca' | 'cert' | 'key'>
 }
 
@@ -42,7 +43,7 @@ export interface Welcome {
 }
 
 /** Reads the files that the settings name. @throws CONFIG_INVALID naming the setting */
-export async function endpointOf({ url, connectTimeoutMs, caFile, certFile, keyFile }: Settings): Promise<Endpoint> {
+export async function endpointOf({ url, connectTimeoutMs, keepAliveSeconds, caFile, certFile, keyFile }: Settings): Promise<Endpoint> {
   const read = async (setting: string, file: string | undefined): Promise<Buffer | undefined> => {
     if (file === undefined) return undefined
     return readFile(file).catch((cause: unknown) => {
@@ -54,7 +55,7 @@ export async function endpointOf({ url, connectTimeoutMs, caFile, certFile, keyF
     read('PDVEND_PUSH_CERT_FILE', certFile),
     read('PDVEND_PUSH_KEY_FILE', keyFile),
   ])
-  return { url, connectTimeoutMs, tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } }
+  return { url, connectTimeoutMs, keepAliveSeconds: Math.min(keepAliveSeconds, MAX_KEEPALIVE_SECONDS), tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } }
 }
 
 /** MQTT 5 where the broker speaks it, else 3.1.1; or the one that is asked for. */
@@ -75,7 +76,7 @@ export async function negotiate(
 
 /** One connection, never made again by itself. @throws what {@link fail} says */
 export async function connect(
-  { url, connectTimeoutMs, tls }: Endpoint,
+  { url, connectTimeoutMs, keepAliveSeconds, tls }: Endpoint,
   login: Login,
   level: ProtocolLevel,
   signal: AbortSignal,
@@ -91,7 +92,7 @@ export async function connect(
     resubscribe: false,
     queueQoSZero: false,
     connectTimeout: connectTimeoutMs,
-    keepalive: KEEPALIVE_SECONDS,
+    keepalive: keepAliveSeconds,
   })
   let stop = (): void => {}
   try {
