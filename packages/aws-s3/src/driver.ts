@@ -50,7 +50,7 @@ import {
 } from './codec.js'
 import { isAmazon, type Settings } from './config.js'
 import { Copier } from './copies.js'
-import { failed } from './errors.js'
+import { failed, mayBeExpired } from './errors.js'
 import { send } from './multipart.js'
 import { type Conditions, ofAmazon, probe } from './probe.js'
 import { Signer } from './signer.js'
@@ -107,8 +107,7 @@ async function prove(store: Store, signal: AbortSignal, operation = 'open'): Pro
 
 /** After an expired token, makes the SDK fetch credentials anew, where they come from a source that can. */
 async function refreshed(store: Store, error: PortError): Promise<PortError> {
-  const { name } = (error.cause ?? {}) as { name?: string }
-  if (name === 'ExpiredToken' || name === 'TokenRefreshRequired')
+  if (mayBeExpired(error.cause))
     await (store.client.config.credentials as (options?: object) => Promise<unknown>)({ forceRefresh: true }).catch(() => undefined)
   return error
 }
@@ -157,7 +156,9 @@ class AwsS3Driver implements BlobDriver {
           single: async (bytes, crc32) => {
             const checksum = body.sha256 === undefined ? { ChecksumCRC32: toCrc32(crc32) } : { ChecksumSHA256: toSha256(body.sha256) }
             const put = { Bucket: this.store.bucket, Key: key, Body: bytes, ...fields, ...checksum, ...toCondition(condition) }
-            const output = await this.store.client.send(cancellable(new PutObjectCommand(put), signal))
+            const output = await this.store.client.send(cancellable(new PutObjectCommand(put), signal)).catch(async (cause: unknown) => {
+              throw await this.#failed('put', cause, key)
+            })
             return info(output.ETag, bytes.byteLength, output.ChecksumSHA256)
           },
           begin: async () => {
@@ -173,7 +174,7 @@ class AwsS3Driver implements BlobDriver {
             }
           },
         },
-        { partBytes, partsAtOnce, signal },
+        { partBytes, partsAtOnce, repeat: condition === undefined ? 'safe' : 'guarded', signal },
       )
     } catch (cause) {
       throw this.#conditionLost(await this.#failed('put', cause, key), condition !== undefined)

@@ -100,7 +100,8 @@ const fail = errorTable(
     ENETUNREACH: UNREACHED,
     'status-301': WRONG_REGION,
     'status-304': 'PRECONDITION_FAILED',
-    'status-400': 'INVALID_ARGUMENT',
+    // Answers to HEAD have no body to say why; what remains of the reasons for a 400 is an expired session token.
+    'status-400': { ...RENEWED, detail: 'refused without a reason, as expired session tokens are: it is fetched anew for the next try' },
     'status-401': BAD_KEY,
     'status-403': {
       code: 'PERMISSION_DENIED',
@@ -124,9 +125,18 @@ interface VendorError {
   readonly code?: unknown
   readonly Code?: string
   readonly message?: string
-  readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string }
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string; readonly clockSkewCorrected?: boolean }
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> }
 }
+
+/** May it be that the session token had expired? */
+export function mayBeExpired(cause: unknown): boolean {
+  const { Code, name, $metadata } = (cause ?? {}) as VendorError
+  const code = Code ?? name ?? ''
+  return EXPIRED.has(code) || ($metadata?.httpStatusCode === 400 && Code === undefined)
+}
+
+const EXPIRED = new Set(['ExpiredToken', 'TokenRefreshRequired'])
 
 /** Turns what the SDK threw into the port's error, with the id that AWS support asks for and the right region where S3 names it. */
 export function failed(operation: string, cause: unknown, target?: string): ReturnType<typeof fail> {
@@ -149,7 +159,11 @@ const WRONG_REGION_KEYS = new Set(['PermanentRedirect', 'AuthorizationHeaderMalf
 
 function keysOf(cause: unknown): readonly (string | undefined)[] {
   if (typeof cause !== 'object' || cause === null) return []
-  const { Code, name, code, $metadata } = cause as VendorError
+  const { Code, name, code, message = '', $metadata } = cause as VendorError
   const status = $metadata?.httpStatusCode
+  // What is an Error of another realm, as under test runners, the SDK wraps without its code.
+  if (message.startsWith('AWS SDK error wrapper for Error')) return [/\bE[A-Z]{4,}\b/.exec(message)?.[0] ?? 'ECONNRESET']
+  // The SDK saw that its clock was off, and corrected it.
+  if (status === 403 && Code === undefined && $metadata?.clockSkewCorrected === true) return ['RequestTimeTooSkewed']
   return [Code, name, typeof code === 'string' ? code : undefined, status === undefined ? undefined : `status-${status}`]
 }

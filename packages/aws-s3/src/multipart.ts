@@ -29,6 +29,8 @@ export interface WriteTarget<Result> {
 export interface WriteOptions {
   readonly partBytes: number
   readonly partsAtOnce: number
+  /** What writing twice would do. */
+  readonly repeat: Repeat
   readonly signal: AbortSignal
 }
 
@@ -45,9 +47,11 @@ export async function send<Result>(body: BlobBody, target: WriteTarget<Result>, 
     const first = await source.next(Math.min(partBytes, sizeBytes))
     if (await source.ended()) {
       options.signal.throwIfAborted()
-      return await target.single(first, crc32(first))
+      const single = (): Promise<Result> => target.single(first, crc32(first))
+      return body.bytes === undefined ? await repeated(options.repeat, options.signal, single) : await single()
     }
-    const parts = await target.begin()
+    // A begin whose answer is lost leaves an upload that nobody knows.
+    const parts = await repeated('guarded', options.signal, () => target.begin())
     try {
       return await sendParts(first, source, parts, { ...options, partBytes })
     } catch (error) {
@@ -107,8 +111,8 @@ async function sendParts<Result>(first: Uint8Array, source: Cuts, target: PartTa
 }
 
 /**
- * The only repetition in this adapter: the port could repeat a write only from its first byte, and a stream not at all, while a
- * part is still in memory here. The port's own policy decides.
+ * The only repetition in this adapter: the port could repeat a write only from its first byte, and a stream that was read from not
+ * at all, while what was read is in memory here. The port's own policy decides.
  */
 async function repeated<T>(repeat: Repeat, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {

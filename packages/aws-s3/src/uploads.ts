@@ -32,7 +32,9 @@ export class Uploads {
     const ChecksumType = checksums === 'whole' ? 'FULL_OBJECT' : 'COMPOSITE'
     const checksum = checksums === 'md5' ? {} : ({ ChecksumAlgorithm: 'CRC32', ChecksumType } as const)
     const command = new CreateMultipartUploadCommand({ Bucket, Key, ...fields, ...checksum })
-    const { UploadId } = await client.send(cancellable(command, signal))
+    const { UploadId } = await client.send(cancellable(command, signal)).catch((cause: unknown) => {
+      throw failed(operation, cause, Key)
+    })
     return new Upload(this.store, checksums, operation, { Bucket, Key, UploadId: UploadId! })
   }
 }

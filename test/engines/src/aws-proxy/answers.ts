@@ -74,6 +74,13 @@ export const EXPIRED_TOKEN: Readonly<Record<AwsService, Refusal>> = {
   iot: { status: 403, code: 'ExpiredTokenException', message: 'The security token included in the request is expired' },
 }
 
+export const DENIED: Readonly<Record<AwsService, Refusal>> = {
+  s3: { status: 403, code: 'AccessDenied', message: 'Access Denied' },
+  sqs: { status: 403, code: 'AccessDenied', message: 'Access to the resource is denied.', queryCode: 'AccessDenied' },
+  firehose: { status: 400, code: 'AccessDeniedException', message: 'User is not authorized to perform this action' },
+  iot: { status: 403, code: 'ForbiddenException', message: 'Forbidden' },
+}
+
 function escapeXml(text: string): string {
   return text.replace(/[<>&"']/g, (mark) => `&#${mark.charCodeAt(0)};`)
 }

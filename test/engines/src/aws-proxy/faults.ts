@@ -16,7 +16,7 @@ export const faultKinds = [
   'slowBody',
   /** The body of the answer breaks off half way. */
   'cutBody',
-  /** One bit of the answer's body is another. */
+  /** One bit of the answer's body is another; bodies of S3 objects alone, for nothing else carries a checksum. */
   'flippedBit',
   /** The service's clock is ahead: 4 minutes, 20 minutes, 3 hours. What is signed 15 minutes beside it is refused. */
   'clockSkew',
@@ -24,6 +24,8 @@ export const faultKinds = [
   'partialFailure',
   /** The session token is refused as expired. */
   'expiredToken',
+  /** The policy of the credentials does not allow it. */
+  'denied',
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { cutOff, flipped, slowed } from './answer-body.js'
-import { errorAnswer, EXPIRED_TOKEN, INTERNAL, THROTTLED, UNAVAILABLE } from './answers.js'
+import { DENIED, errorAnswer, EXPIRED_TOKEN, INTERNAL, THROTTLED, UNAVAILABLE } from './answers.js'
 import { ENTRY_FAILURES, entriesOf, type Remainder, without } from './batch.js'
 import { type Fault, type FaultKind, Faults } from './faults.js'
 import { firehoseLimits } from './limits-firehose.js'
@@ -48,7 +48,8 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
   faults.set(options.faults ?? [])
   const limits = limitsOf(service)
   const expired = new Set<string>()
-  const agent = new Agent({ keepAlive: true })
+  // A connection a request: one that the emulator had just closed would look like a fault.
+  const agent = new Agent({ keepAlive: false })
   const { hostname, port } = new URL(target)
 
   const handle = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
@@ -68,6 +69,7 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
   const refusalOf = (request: ProxiedRequest): Refusal | undefined => {
     const token = request.headers['x-amz-security-token']
     if (faults.strikes('expiredToken') !== undefined || (typeof token === 'string' && expired.has(token))) return EXPIRED_TOKEN[service]
+    if (faults.strikes('denied') !== undefined) return DENIED[service]
     if (faults.strikes('throttle') !== undefined) return THROTTLED[service]
     if (faults.strikes('internalError') !== undefined) return INTERNAL[service]
     if (faults.strikes('unavailable') !== undefined) return UNAVAILABLE[service]
@@ -119,14 +121,15 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
     const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...rest } = answer.headers
     if (remainder !== undefined) {
       const merged = remainder.merge(await buffer(answer))
-      outgoing.writeHead(answer.statusCode!, { ...rest, 'content-length': merged.byteLength, 'transfer-encoding': undefined }).end(merged)
+      const { 'transfer-encoding': _encoding, ...plain } = rest
+      outgoing.writeHead(answer.statusCode!, { ...plain, 'content-length': merged.byteLength }).end(merged)
       return
     }
     outgoing.writeHead(answer.statusCode!, rest)
     await pass(request, answer, outgoing)
   }
 
-  const pass = async ({ method }: ProxiedRequest, answer: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+  const pass = async ({ method, target }: ProxiedRequest, answer: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const length = Number(answer.headers['content-length'] ?? 0)
     if (method === 'GET' && answer.statusCode! < 300 && length > 1) {
       const slow = faults.strikes('slowBody')
@@ -137,7 +140,8 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
           cutOff(length, () => outgoing.destroy()),
           outgoing,
         )
-      if (faults.strikes('flippedBit') !== undefined) return pipeline(answer, flipped(length), outgoing)
+      if (service === 's3' && isObject(target) && faults.strikes('flippedBit') !== undefined)
+        return pipeline(answer, flipped(length), outgoing)
     }
     return pipeline(answer, outgoing)
   }
