@@ -1,6 +1,6 @@
 import type { Producer, ResponseError } from '@platformatic/kafka'
 import type { KafkaProducer, OutgoingRecord, ProducerOptions, SendOutcome } from '../client.js'
-import { closing, honest, type Library, type Options } from './platformatic.js'
+import { closing, honest, isAnswer, type Library, type Options } from './platformatic.js'
 
 /** Calls that wait are written together up to so many bytes of keys and values: well below the default `max.message.bytes`. */
 const TOGETHER_BYTES = 262_144
@@ -25,6 +25,7 @@ export async function platformaticProducer(
   options: Options,
   { compression = 'none' }: ProducerOptions = {},
 ): Promise<KafkaProducer> {
+  const { requestTimeout = 10_000 } = options as { readonly requestTimeout?: number }
   const make = async (): Promise<Raw> => {
     // Fewer than two retries are taken for "for ever" where the producer is idempotent.
     const producer: Raw = new library.Producer<Buffer, Buffer, Buffer, Buffer>({
@@ -33,12 +34,16 @@ export async function platformaticProducer(
       retries: 2,
       retryDelay: 100,
     })
-    try {
-      await producer.initIdempotentProducer({})
-      return producer
-    } catch (error) {
-      void closing(() => producer.close(true))
-      throw error
+    for (const deadline = Date.now() + requestTimeout; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
+      try {
+        await producer.initIdempotentProducer({})
+        return producer
+      } catch (error) {
+        // A broker that has just come up gives out no producer ids at first.
+        if (isAnswer(library, error) && mayPass(error) && Date.now() < deadline) continue
+        void closing(() => producer.close(true))
+        throw error
+      }
     }
   }
   let current: Raw | undefined = await make()
@@ -181,6 +186,11 @@ interface ProduceAnswer {
       readonly baseOffset: bigint
     }[]
   }[]
+}
+
+/** No error among what the broker answered that another try does not change. */
+function mayPass(error: unknown): boolean {
+  return (error as { findBy?(property: string, value: unknown): unknown }).findBy?.('canRetry', false) == null
 }
 
 function isTooLarge(error: unknown): boolean {
