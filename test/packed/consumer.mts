@@ -18,7 +18,7 @@ const plan: Provision = await app.provision(process.env)
 const nothingToMake = plan.ports.every(({ steps }) => steps.length === 0)
 await plan.close()
 const asked = await app.check({ PDVEND_PROFILE: 'onprem' }).then(
-  () => [],
+  (): readonly string[] => [],
   (error: unknown) => (isConfigError(error) ? error.problems.map(({ variable }) => variable) : []),
 )
 
