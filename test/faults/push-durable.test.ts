@@ -67,11 +67,21 @@ async function openPush(): Promise<PushNotifications> {
   return new PushNotifications(driver, { adapter: 'oss-emq', ...(driver.capabilities && { capabilities: driver.capabilities }) })
 }
 
+/** A till that is online, and how to close it. */
+async function openTill(push: PushNotifications, device: string, handler: (body: { by: string; n: number }) => unknown) {
+  const till = connectDevice({ connection: () => push.credentials.issue(device, { ttlMs: 600_000 }) })
+  till.on(note, handler)
+  if (till.status !== 'online') await new Promise<void>((resolve) => till.onStatus((status) => status === 'online' && resolve()))
+  return till
+}
+
 const title = `${2 * SHARE} pushes of two instances to ${DEVICES} offline devices survive a broker killed and wiped, an instance killed -9 and a restart of the database`
 describe('push over a broker and the journal in PostgreSQL', () => {
-  if (missing !== undefined) return test.skip(`P21 P56 ${title} (skipped: ${missing})`, () => {})
-  return test(
-    `P21 P56 ${title}`,
+  const it = missing === undefined ? test : test.skip
+  const reason = missing === undefined ? '' : ` (skipped: ${missing})`
+
+  it(
+    `P21 P56 ${title}${reason}`,
     async () => {
       const began = Date.now()
       const first = startPusher('a', 0, SHARE)
@@ -120,4 +130,31 @@ describe('push over a broker and the journal in PostgreSQL', () => {
     },
     240_000 * Math.max(1, scale),
   )
+
+  it(`P17 what a device has handled while the database was away counts as handled once it is back, without another message${reason}`, async () => {
+    const push = await openPush()
+    let begin = (): void => {}
+    const began = new Promise<void>((resolve) => (begin = resolve))
+    let finish = (): void => {}
+    const finished = new Promise<void>((resolve) => (finish = resolve))
+    const till = await openTill(push, 'till-slow', async () => {
+      begin()
+      await finished
+    })
+    try {
+      const { id } = await push.publish({ device: 'till-slow' }, note, { by: 'c', n: 1 })
+      await began
+      const up = await database.down!('killed')
+      finish()
+      await pause(1_500)
+      await up()
+      let states: readonly string[] = []
+      for (const deadline = Date.now() + 30_000; Date.now() < deadline && !states.includes('handled'); await pause(100))
+        states = (await push.receipts(id)).map(({ state }) => state)
+      expect(states).toEqual(['handled'])
+    } finally {
+      await till.close()
+      await push.close()
+    }
+  }, 60_000)
 })

@@ -1,10 +1,11 @@
-import type { Clock } from '../clock.js'
+import { type Clock, sleep } from '../clock.js'
 import { withContext } from '../context.js'
 import type { MessageDefinition } from '../define.js'
 import { decodeEnvelope, type Envelope } from '../envelope.js'
 import { invalid, PortError } from '../errors.js'
 import type { Logger } from '../log.js'
 import { inTrace } from '../observe.js'
+import { backoffMs } from '../retry.js'
 import { validate } from '../schema.js'
 import type { DriverInbound, PushDriver } from './driver.js'
 import type { PushJournal } from './journal.js'
@@ -33,6 +34,8 @@ const PAGE_BYTES = 256 * 1024
 const MIN_REMEMBER_MS = 60_000
 /** Handled ids that are kept where there is no journal to keep them. */
 const REMEMBERED = 10_000
+/** How long what devices have done is offered to a journal that is away: some ten minutes. */
+const KEEP_TRYING = { maxAttempts: 120, firstMs: 200, maxMs: 10_000 }
 
 type FromDevice<Kind extends UpFrame['kind']> = Extract<UpFrame, { kind: Kind }>
 
@@ -135,9 +138,10 @@ export class Inbound {
     await Promise.all(sending)
   }
 
-  async #acknowledge(device: string, { journal, cursors, outcomes }: FromDevice<'ack'>): Promise<void> {
-    if (this.journal === undefined || journal !== this.journal.id) return
-    await this.journal.acknowledge(device, cursors, outcomes, this.clock.now(), { signal: this.signal })
+  async #acknowledge(device: string, { journal: of, cursors, outcomes }: FromDevice<'ack'>): Promise<void> {
+    const { journal } = this
+    if (journal === undefined || journal.id !== of) return
+    await this.#persist(() => journal.acknowledge(device, cursors, outcomes, this.clock.now(), { signal: this.signal }))
   }
 
   async #message(device: string, frame: FromDevice<'message'>): Promise<void> {
@@ -189,7 +193,21 @@ export class Inbound {
   async #remember(device: string, id: string, expiresAt: number): Promise<void> {
     this.#handled.add(`${device}/${id}`)
     if (this.#handled.size > REMEMBERED) this.#handled.delete(this.#handled.values().next().value!)
-    await this.journal?.settle(device, id, this.#forgetAt(expiresAt), { signal: this.signal })
+    const { journal } = this
+    if (journal) await this.#persist(() => journal.settle(device, id, this.#forgetAt(expiresAt), { signal: this.signal }))
+  }
+
+  /** The device has done it and will not say so again: a journal that is away for a while learns it when it is back. */
+  async #persist(work: () => Promise<unknown>): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await work()
+        return
+      } catch (error) {
+        if (!PortError.is(error) || !error.retryable || attempt === KEEP_TRYING.maxAttempts) throw error
+        await sleep(this.clock, backoffMs(KEEP_TRYING, attempt), this.signal)
+      }
+    }
   }
 
   /** As long as the device may send it again; its own word for that is bounded. */
