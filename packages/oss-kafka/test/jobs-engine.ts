@@ -6,6 +6,8 @@ import { planJobs } from '../src/jobs/provision.js'
 
 export interface JobsEngineOptions extends Pick<LaunchOptions, 'version'> {
   readonly client: 'kafkajs' | 'platformatic'
+  /** Default: the setting's own. */
+  readonly engine?: 'auto' | 'classic'
 }
 
 /** What the handle will be able to do. */
@@ -18,18 +20,32 @@ export const abilities: Engine = {
 }
 
 /** A broker of its own, whose queues are made by what `pdvend provision` runs. */
-export async function jobsEngine({ version, client }: JobsEngineOptions): Promise<Engine> {
+export async function jobsEngine({ version, client, engine }: JobsEngineOptions): Promise<Engine> {
   const kafka = await startEngine('kafka', version === undefined ? {} : { version })
-  const env = { PDVEND_JOBS_BROKERS: kafka.url, PDVEND_JOBS_CLIENT: client }
-  return { ...kafka, name: abilities.name, module: abilities.module!, env, provision: (names) => provisionQueues(env, names) }
+  const chosen = engine === undefined ? {} : { PDVEND_JOBS_ENGINE: engine }
+  const env = { PDVEND_JOBS_BROKERS: kafka.url, PDVEND_JOBS_CLIENT: client, ...chosen }
+  const made = new Map<string, Promise<void>>()
+  return {
+    ...kafka,
+    name: abilities.name,
+    module: abilities.module!,
+    env,
+    // A worker and an enqueue may ask for the same queue at once.
+    async provision(names) {
+      const fresh = names.filter((name) => !made.has(name))
+      const making = fresh.length === 0 ? Promise.resolve() : provisionQueues(env, fresh)
+      for (const name of fresh) made.set(name, making)
+      await Promise.all(names.map((name) => made.get(name)))
+    },
+  }
 }
 
 /** Makes the topics of these job names, as `pdvend provision` does. */
 export async function provisionQueues(env: Readonly<Record<string, string>>, names: readonly string[]): Promise<void> {
-  const { settings, problems } = await readSettings(config, env)
-  if (settings === undefined) throw new Error(JSON.stringify(problems))
+  const read = await readSettings(config, env)
+  if (read.problems !== undefined) throw new Error(JSON.stringify(read.problems))
   const jobs = names.map((name) => ({ name, keyed: false }))
-  const plan = await planJobs(settings, jobs, { signal: AbortSignal.timeout(60_000) })
+  const plan = await planJobs(read.settings, jobs, { signal: AbortSignal.timeout(60_000) })
   try {
     await plan.apply()
   } finally {

@@ -1,3 +1,4 @@
+import { describe, expect, test } from '@jest/globals'
 import * as fc from 'fast-check'
 import type { LogRecord, MovedJob, Operation, StoredJob } from '../src/jobs/classic/records.js'
 import { type Entry, QueueState } from '../src/jobs/classic/state.js'
