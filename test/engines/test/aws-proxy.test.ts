@@ -80,8 +80,6 @@ suite(`the proxy before MiniStack${reason}`, () => {
       const Objects = Array.from({ length: 1_001 }, (_, index) => ({ Key: `k${index}` }))
       await expect(s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }))).rejects.toMatchObject(failing('MalformedXML'))
     })
-      expect(await huge.text()).toMatch(/AccessDenied|EntityTooLarge/)
-    })
 
     test('refuses who is not who he says, or comes too late', async () => {
       const head = (more: object) => new S3Client(client('s3', more)).send(new GetObjectCommand({ Bucket, Key: 'k' }))
@@ -252,7 +250,6 @@ suite(`the proxy before MiniStack${reason}`, () => {
       await expect(publish('a/+/c')).rejects.toMatchObject(failing('InvalidRequestException'))
       await expect(publish('a', 1, 2)).rejects.toMatchObject(failing('InvalidRequestException'))
     })
-
   })
 })
 
