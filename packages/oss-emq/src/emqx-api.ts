@@ -41,6 +41,12 @@ export class EmqxApi {
     return clients.filter(({ connected }) => connected)
   }
 
+  /** Topic filters of a client; none when it is not connected. */
+  async subscriptions(clientId: string, signal: AbortSignal): Promise<readonly string[]> {
+    const { status, text } = await this.#call('GET', `/clients/${encodeURIComponent(clientId)}/subscriptions`, signal, undefined, [404])
+    return status === 404 ? [] : (JSON.parse(text) as readonly { readonly topic: string }[]).map(({ topic }) => topic)
+  }
+
   /** Disconnects a client; none there is as good. */
   async kick(clientId: string, signal: AbortSignal): Promise<void> {
     await this.#call('DELETE', `/clients/${encodeURIComponent(clientId)}`, signal, undefined, [404])

@@ -10,7 +10,7 @@ export interface CredentialRequest extends DriverCall {
   readonly groups: readonly string[]
   /** Milliseconds since the epoch: refused from then on. */
   readonly expiresAt: number
-  /** The device's groups are not what they were. */
+  /** The device's groups are not what they were, or nobody knows. */
   readonly regrouped: boolean
 }
 
