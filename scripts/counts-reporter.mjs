@@ -43,7 +43,7 @@ export default class CountsReporter {
 }
 
 /** A suite that cannot be loaded has no tests to count, so it counts as one that failed. */
-function countsOf(results) {
+export function countsOf(results) {
   const failed = results.numFailedTests + results.numRuntimeErrorTestSuites
   const reasons = results.testResults.flatMap((suite) => suite.testResults).flatMap(reasonOf)
   const leftOut = reasons.filter((reason) => LEFT_OUT.test(reason))
