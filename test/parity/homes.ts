@@ -27,7 +27,11 @@ export interface Home extends AsyncDisposable {
 export const homes: Readonly<Record<string, { readonly missing: () => Promise<string | undefined>; readonly open: () => Promise<Home> }>> =
   {
     local: { missing: async () => undefined, open: openLocal },
-    onprem: { missing: missingOf('minio', 'kafka', 'mosquitto', 'postgres'), open: openOnprem },
+    onprem: { missing: missingOf('minio', 'kafka', 'mosquitto', 'postgres'), open: () => openOnprem() },
+    'onprem with share groups': {
+      missing: missingOf('minio', 'kafka', 'mosquitto', 'postgres'),
+      open: () => openOnprem({ PDVEND_JOBS_ENGINE: 'auto' }),
+    },
   }
 
 function missingOf(...engines: readonly Parameters<typeof whyMissing>[0][]): () => Promise<string | undefined> {
@@ -63,7 +67,7 @@ async function openLocal(): Promise<Home> {
   }
 }
 
-async function openOnprem(): Promise<Home> {
+async function openOnprem(more: Readonly<Record<string, string>> = {}): Promise<Home> {
   const { onprem } = await import('@pdvend/onprem')
   const { readEvents } = await import('./kafka-events.js')
   const directory = mkdtempSync(join(tmpdir(), 'pdvend-parity-'))
@@ -72,6 +76,7 @@ async function openOnprem(): Promise<Home> {
   const env = Object.assign(
     { PDVEND_SPOOL_DIR: join(directory, 'spool'), PDVEND_BLOB_BUCKET: 'pdv-parity' },
     ...engines.map((engine) => engine.env),
+    more,
   ) as Record<string, string>
   return {
     profile: onprem,
