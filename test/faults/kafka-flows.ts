@@ -134,7 +134,7 @@ export async function jobsFlow(brokers: string, direct: string, client: Client, 
   let refused = 0
   const put = async (n: number): Promise<void> => {
     // Who is refused tries again under the same dedupe key, as an app would: the answer may have got lost alone.
-    for (let tries = 0; tries < 200; tries++) {
+    for (const deadline = Date.now() + 120_000; Date.now() < deadline;) {
       try {
         await queue.enqueue(job, { n, key: `till-${n % KEYS}` }, { dedupeKey: `j${n}` })
         accepted.add(n)

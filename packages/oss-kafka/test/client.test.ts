@@ -231,6 +231,26 @@ for (const [library, open] of libraries)
       await behind.close()
     }, 60_000)
 
+    test('an answer that is cut off in its middle costs its call alone, not the next connection nor the process', async () => {
+      const topic = await topicOf()
+      const behind = await open(connectionTo(link.address))
+      for (const bytes of [2, 30, 200]) {
+        const mend = await link.add({ type: 'limit_data', attributes: { bytes } })
+        const producer = await behind.producer().catch(() => undefined)
+        const outcomes = await producer?.send([record(topic, 'cut')])
+        await behind.admin.topicNames().catch(() => undefined)
+        await mend()
+        await producer?.close()
+        expect(outcomes === undefined || 'error' in outcomes[0]! || bytes > 2).toBe(true)
+      }
+      expect(await behind.admin.topicNames()).toContain(topic)
+      const producer = await behind.producer()
+      const reader = await behind.reader([{ topic, partition: 0, offset: 0 }], { maxWaitMs: 100 })
+      expect(await producer.send([record(topic, 'whole')])).toEqual([{ offset: expect.any(Number) }])
+      expect(texts(await readAll(reader)).at(-1)).toBe('whole')
+      await behind.close()
+    }, 60_000)
+
     test('a broker that is killed and comes back: what was accepted is read, each once, in order, by the same reader', async () => {
       const topic = await topicOf()
       const producer = await client.producer()

@@ -1,7 +1,7 @@
-import net, { isIP, type Socket } from 'node:net'
-import tls from 'node:tls'
+import type { Socket } from 'node:net'
 import { Kafka, type KafkaConfig } from 'kafkajs'
 import type { IncomingRecord, KafkaReader, PartitionOffset, ReadBatch, ReaderOptions } from '../client.js'
+import { wholeAnswers } from './kafkajs-socket.js'
 
 /** What is used of kafkajs's own `Cluster` (2.2.4, its last release): its consumer cannot read without a group. */
 export interface Cluster {
@@ -60,15 +60,10 @@ export function makeCluster(config: KafkaConfig): Wired {
   const sockets = new Set<Socket>()
   const kafka = new Kafka({
     ...config,
-    socketFactory: ({ host, port, ssl, onConnect }) => {
-      const socket = ssl
-        ? tls.connect({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect)
-        : net.connect({ host, port }, onConnect)
-      socket.setKeepAlive(true, KEEP_ALIVE_MS)
+    socketFactory: wholeAnswers((socket) => {
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
-      return socket
-    },
+    }),
   })
   const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === 'private:Kafka:createCluster')
   const make = symbol === undefined ? undefined : (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol]
@@ -81,9 +76,6 @@ export function makeCluster(config: KafkaConfig): Wired {
     },
   }
 }
-
-/** As kafkajs's own sockets have it. */
-const KEEP_ALIVE_MS = 60_000
 
 /** Of Kafka's isolation levels. */
 const READ_UNCOMMITTED = 0

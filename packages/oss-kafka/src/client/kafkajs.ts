@@ -4,6 +4,7 @@ import type { Connection } from '../connection.js'
 import type { KafkaAdmin, KafkaClient, KafkaProducer, OutgoingRecord, ProducerOptions, SendOutcome } from '../client.js'
 import { protocolNumber } from '../errors.js'
 import { type Cluster, kafkajsReader, makeCluster } from './kafkajs-reader.js'
+import { wholeAnswers } from './kafkajs-socket.js'
 
 /** Between tries of one send, in milliseconds; the last one is kept up. */
 const RETRY_MS = [50, 100, 200, 400, 800]
@@ -56,6 +57,7 @@ function configOf({ brokers, clientId, tls, sasl, connectTimeoutMs, requestTimeo
     // Whoever calls decides about another try; one is made where a leader has moved.
     retry: { retries: 1, initialRetryTime: 100, maxRetryTime: 1_000 },
     logLevel: kafkajs.logLevel.NOTHING,
+    socketFactory: wholeAnswers(),
   }
 }
 
