@@ -1,13 +1,17 @@
 import { defineAdapter } from '@pdvend/ports'
 import { config } from './config.js'
 
-/** The manifest: it loads no vendor module. Set a capability to true once its clauses pass. */
+/**
+ * Blobs in any S3-compatible store. What the store keeps of S3's promises is measured at `open`; the driver's capabilities are
+ * what was found, at best these.
+ */
 export const ossMinio = defineAdapter({
   port: 'blob',
   name: 'oss-minio',
   config,
-  capabilities: { conditionalWrites: false, conditionalDelete: false, conditionalCopy: false, signedUrls: false, signedPost: false },
+  capabilities: { conditionalWrites: true, conditionalDelete: true, conditionalCopy: true, signedUrls: true, signedPost: true },
   open: async (settings, deps) => (await import('./driver.js')).openOssMinio(settings, deps),
+  provision: async (settings, _resources, deps) => (await import('./provision.js')).planOssMinio(settings, deps),
 })
 
 export { ossMinio as manifest }

@@ -26,8 +26,7 @@ export const signing: readonly BlobCase[] = [
       assert.equal(await part.text(), 'ct')
       assert.equal((await fetch(url, { headers: { 'if-none-match': answer.headers.get('etag')! } })).status, 304)
       for (const other of ['PUT', 'POST', 'DELETE']) await isRefused(url, { method: other, ...(other === 'DELETE' ? {} : { body: 'x' }) })
-      await isRefused(url.replace('caf%C3%A9%201.png', 'other.png'))
-      await isRefused(url.replace(/pictures\/[^?]*/, 'secret'))
+      for (const other of ['pictures/other.png', 'secret']) await isRefused(pathOf(await blobs.sign.get(other)) + new URL(url).search)
       await isRefused(url.split('?')[0]!)
       const last = url.at(-1)!
       await isRefused(url.slice(0, -1) + (last === '0' ? '1' : '0'))
@@ -118,6 +117,11 @@ export const signing: readonly BlobCase[] = [
     },
   },
 ]
+
+/** Address without the query: an adapter may name blobs otherwise than by their keys. */
+function pathOf({ url }: { readonly url: string }): string {
+  return url.split('?')[0]!
+}
 
 async function isRefused(url: string, init?: RequestInit): Promise<void> {
   const answer = await fetch(url, init)

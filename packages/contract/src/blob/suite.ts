@@ -13,6 +13,7 @@ import { preconditions } from './preconditions.js'
 import { ranges } from './ranges.js'
 import { signing } from './signing.js'
 import { streams } from './streams.js'
+import { uploadAttacks } from './upload-attacks.js'
 
 const cases = [
   ...basics,
@@ -26,6 +27,7 @@ const cases = [
   ...integrity,
   ...copies,
   ...signing,
+  ...uploadAttacks,
   ...crossCutting,
 ]
 
