@@ -2,7 +2,10 @@ import { isIP } from 'node:net'
 import { PortError } from '@pdvend/ports'
 import type { Settings } from './config.js'
 
-type Addresses = Pick<Settings, 'url' | 'webSocketUrl' | 'urls' | 'username' | 'password' | 'plaintextHosts' | 'apiUrl' | 'apiKey' | 'apiSecret'>
+type Addresses = Pick<
+  Settings,
+  'url' | 'webSocketUrl' | 'urls' | 'username' | 'password' | 'plaintextHosts' | 'apiUrl' | 'apiKey' | 'apiSecret'
+>
 
 /** Addresses that devices are told. */
 export function deviceUrls({ url, webSocketUrl, urls }: Addresses): readonly string[] {
@@ -22,7 +25,9 @@ export function checkAddresses(settings: Addresses): void {
     if (text === undefined) continue
     const { protocol, hostname, username, password } = new URL(text)
     if (username !== '' || password !== '')
-      throw wrong(`${setting} holds a password, which would be shown and told to devices: use PDVEND_PUSH_USERNAME and PDVEND_PUSH_PASSWORD`)
+      throw wrong(
+        `${setting} holds a password, which would be shown and told to devices: use PDVEND_PUSH_USERNAME and PDVEND_PUSH_PASSWORD`,
+      )
     if (/^(mqtts|wss|https):$/.test(protocol) || isLoopback(hostname) || settings.plaintextHosts.includes(hostname)) continue
     throw wrong(
       `${setting} would send passwords to ${hostname} in plain text: use ${protocol.replace(':', 's:')}//, or name the host in PDVEND_PUSH_PLAINTEXT_HOSTS`,

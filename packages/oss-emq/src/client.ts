@@ -47,7 +47,12 @@ export async function endpointOf({ url, connectTimeoutMs, keepAliveSeconds, caFi
   const read = async (setting: string, file: string | undefined): Promise<Buffer | undefined> => {
     if (file === undefined) return undefined
     return readFile(file).catch((cause: unknown) => {
-      throw new PortError('CONFIG_INVALID', { adapter: 'oss-emq', operation: 'open', detail: `the file of ${setting} cannot be read`, cause })
+      throw new PortError('CONFIG_INVALID', {
+        adapter: 'oss-emq',
+        operation: 'open',
+        detail: `the file of ${setting} cannot be read`,
+        cause,
+      })
     })
   }
   const [ca, cert, key] = await Promise.all([
@@ -55,7 +60,12 @@ export async function endpointOf({ url, connectTimeoutMs, keepAliveSeconds, caFi
     read('PDVEND_PUSH_CERT_FILE', certFile),
     read('PDVEND_PUSH_KEY_FILE', keyFile),
   ])
-  return { url, connectTimeoutMs, keepAliveSeconds: Math.min(keepAliveSeconds, MAX_KEEPALIVE_SECONDS), tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } }
+  return {
+    url,
+    connectTimeoutMs,
+    keepAliveSeconds: Math.min(keepAliveSeconds, MAX_KEEPALIVE_SECONDS),
+    tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
+  }
 }
 
 /** MQTT 5 where the broker speaks it, else 3.1.1; or the one that is asked for. */
@@ -143,7 +153,10 @@ export async function subscribe(client: MqttClient, filters: readonly string[]):
  * of its own is due, so one slow handler would stop all, answers to what it sends included: its PUBACKs are held back instead,
  * and go out in the order of the messages, as MQTT demands [MQTT-4.6.0-2].
  */
-export function acknowledgeAfter(client: MqttClient, handle: (topic: string, payload: Uint8Array, retained: boolean) => Promise<void>): void {
+export function acknowledgeAfter(
+  client: MqttClient,
+  handle: (topic: string, payload: Uint8Array, retained: boolean) => Promise<void>,
+): void {
   type Packet = { readonly cmd: string; readonly messageId?: number }
   const raw = client as unknown as { _sendPacket: (packet: Packet, done?: () => void, ...rest: unknown[]) => void }
   const send = raw._sendPacket.bind(client)

@@ -31,7 +31,10 @@ export const config = {
     doc: "Certificates that sign the broker's, in PEM; default: those that Node trusts",
     example: '/etc/pdvend/ca.pem',
   }),
-  certFile: env('PUSH_CERT_FILE', file, { doc: "The app's own certificate in PEM, where the broker asks for one", example: '/etc/pdvend/app.pem' }),
+  certFile: env('PUSH_CERT_FILE', file, {
+    doc: "The app's own certificate in PEM, where the broker asks for one",
+    example: '/etc/pdvend/app.pem',
+  }),
   keyFile: env('PUSH_KEY_FILE', file, { doc: 'The key of PDVEND_PUSH_CERT_FILE in PEM', example: '/etc/pdvend/app.key' }),
   plaintextHosts: env('PUSH_PLAINTEXT_HOSTS', list, {
     doc: 'Hosts beside this machine to which passwords may go without TLS, separated by commas; default none',
@@ -56,7 +59,9 @@ export const config = {
     doc: "How devices are let in: dynsec (Mosquitto's dynamic-security plug-in), jwt (EMQX), none (the operator's own files); auto: jwt with a JWT setting, else dynsec where it answers, else none; default auto",
     example: 'jwt',
   }),
-  jwtSecret: secret('PUSH_JWT_SECRET', { doc: 'Signs device tokens by HS256: the secret that the broker checks them with, 32 bytes or more' }),
+  jwtSecret: secret('PUSH_JWT_SECRET', {
+    doc: 'Signs device tokens by HS256: the secret that the broker checks them with, 32 bytes or more',
+  }),
   jwtKeyFile: env('PUSH_JWT_KEY_FILE', file, {
     doc: 'Signs device tokens by RS256 instead: private key in PEM, of which the broker has the public half',
     example: '/etc/pdvend/devices.key',

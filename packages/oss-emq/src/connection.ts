@@ -34,7 +34,13 @@ export class Connection {
 
   /** @throws what {@link connect} throws: at start nobody waits for a broker */
   static async open(
-    parts: { readonly endpoint: Endpoint; readonly login: Login; readonly protocol: Settings['protocol']; readonly clock: Clock; readonly log: Logger },
+    parts: {
+      readonly endpoint: Endpoint
+      readonly login: Login
+      readonly protocol: Settings['protocol']
+      readonly clock: Clock
+      readonly log: Logger
+    },
     signal: AbortSignal,
   ): Promise<Connection> {
     const connection = new Connection(parts.endpoint, parts.login, parts.clock, parts.log)
@@ -70,7 +76,8 @@ export class Connection {
   /** Resolves when messages for `filters` arrive here; they do after every reconnection. */
   async subscribe(filters: readonly string[], signal: AbortSignal): Promise<void> {
     const client = this.#client
-    if (client === undefined || !client.connected) throw new PortError('UNAVAILABLE', { adapter: 'oss-emq', detail: 'the broker is out of reach' })
+    if (client === undefined || !client.connected)
+      throw new PortError('UNAVAILABLE', { adapter: 'oss-emq', detail: 'the broker is out of reach' })
     signal.throwIfAborted()
     await subscribe(client, filters)
     for (const filter of filters) this.#filters.add(filter)

@@ -20,7 +20,13 @@ export async function letsAnyoneIn(endpoint: Endpoint, level: ProtocolLevel, sig
  * Does Mosquitto's dynamic-security plug-in answer us? On a connection of its own, for a broker may drop one that touches
  * `$CONTROL`. Mosquitto answers before it acknowledges what was sent after the question, so nothing is waited for in vain.
  */
-export async function hasDynamicSecurity(endpoint: Endpoint, login: Login, level: ProtocolLevel, ns: string, signal: AbortSignal): Promise<boolean> {
+export async function hasDynamicSecurity(
+  endpoint: Endpoint,
+  login: Login,
+  level: ProtocolLevel,
+  ns: string,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { client } = await connect(endpoint, { ...login, clientId: `${login.clientId}~probe` }, level, signal)
   let answered = false
   const asking = async (): Promise<void> => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import {
   type AdapterDeps,
@@ -17,18 +18,7 @@ import {
 } from '@pdvend/ports'
 import { checkAddresses, deviceUrls } from './address.js'
 import { endpointOf, type Login } from './client.js'
-import {
-  clientIdOf,
-  deviceOf,
-  fenceTopic,
-  grantsOf,
-  inboundFilters,
-  parseTopic,
-  presenceTopic,
-  shared,
-  topicOf,
-  upTopic,
-} from './codec.js'
+import { clientIdOf, deviceOf, fenceTopic, grantsOf, inboundFilters, parseTopic, presenceTopic, shared, topicOf, upTopic } from './codec.js'
 import type { Settings } from './config.js'
 import { Connection } from './connection.js'
 import type { DeviceAuth } from './credentials/device-auth.js'
@@ -72,7 +62,8 @@ export async function openOssEmq(settings: Settings, deps: AdapterDeps): Promise
     if (!sharedSubscriptions) throw noSharing()
     const auth = await authOf(settings, signer, () => hasDynamicSecurity(endpoint, login, level, ns, signal))
     if (auth === 'jwt' && (signer === undefined || api === undefined)) {
-      const missing = signer === undefined ? 'PDVEND_PUSH_JWT_SECRET or PDVEND_PUSH_JWT_KEY_FILE' : 'PDVEND_PUSH_API_URL, to cut devices off'
+      const missing =
+        signer === undefined ? 'PDVEND_PUSH_JWT_SECRET or PDVEND_PUSH_JWT_KEY_FILE' : 'PDVEND_PUSH_API_URL, to cut devices off'
       throw wrong(`device tokens need ${missing}`)
     }
     const [anyone, opened] = await Promise.all([
@@ -137,6 +128,8 @@ class OssEmq implements PushDriver {
     const most = connection.welcome.maximumPacketSize ?? Infinity
     this.limits = { maxPayloadBytes: Math.min(MAX_PAYLOAD_BYTES, most - PACKET_OVERHEAD_BYTES) }
     const { signal } = this.#ended
+    // Whatever the driver itself sends listens to it.
+    setMaxListeners(0, signal)
     this.#presence = new PresenceBook({
       clock: deps.clock,
       log: deps.log,
@@ -218,7 +211,11 @@ class OssEmq implements PushDriver {
 
   async ping({ signal }: DriverCall): Promise<void> {
     if (!this.#connection.connected)
-      throw new PortError('UNAVAILABLE', { adapter: 'oss-emq', operation: 'ping', detail: 'no connection to the broker of PDVEND_PUSH_URL' })
+      throw new PortError('UNAVAILABLE', {
+        adapter: 'oss-emq',
+        operation: 'ping',
+        detail: 'no connection to the broker of PDVEND_PUSH_URL',
+      })
     await this.#connection.publish(fenceTopic(this.#ns, this.parts.instance), '', {}, signal)
   }
 
@@ -310,11 +307,7 @@ async function signerFrom({ jwtSecret, jwtKeyFile }: Settings): Promise<Signer |
   }
 }
 
-async function authOf(
-  { deviceAuth }: Settings,
-  signer: Signer | undefined,
-  dynsec: () => Promise<boolean>,
-): Promise<DeviceAuth['name']> {
+async function authOf({ deviceAuth }: Settings, signer: Signer | undefined, dynsec: () => Promise<boolean>): Promise<DeviceAuth['name']> {
   if (deviceAuth === 'auto') return signer !== undefined ? 'jwt' : (await dynsec()) ? 'dynsec' : 'none'
   if (deviceAuth === 'dynsec' && !(await dynsec()))
     throw wrong(
@@ -324,9 +317,7 @@ async function authOf(
 }
 
 function noSharing(): PortError {
-  return wrong(
-    'no message came back from the broker: it must know shared subscriptions ($share), and let PDVEND_PUSH_USERNAME use pdv/#',
-  )
+  return wrong('no message came back from the broker: it must know shared subscriptions ($share), and let PDVEND_PUSH_USERNAME use pdv/#')
 }
 
 function wrong(detail: string): PortError {

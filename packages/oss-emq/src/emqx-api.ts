@@ -63,7 +63,11 @@ export class EmqxApi {
     const body = { as: 'username', who: username, by: 'pdvend', reason: 'credentials revoked', until: until.toISOString() }
     const answer = await this.#call('POST', '/banned', signal, body, [400])
     if (answer.status === 400 && !/already_?exists/i.test(answer.text))
-      throw new PortError('INTERNAL', { adapter: 'oss-emq', operation: 'revoke', detail: `EMQX refuses a ban: ${answer.text.slice(0, 200)}` })
+      throw new PortError('INTERNAL', {
+        adapter: 'oss-emq',
+        operation: 'revoke',
+        detail: `EMQX refuses a ban: ${answer.text.slice(0, 200)}`,
+      })
   }
 
   async #pages<T>(path: string, signal: AbortSignal): Promise<readonly T[]> {
@@ -103,7 +107,7 @@ export class EmqxApi {
     if (status === 401 || status === 403)
       throw new PortError('UNAUTHENTICATED', { ...place, detail: "EMQX's API refuses PDVEND_PUSH_API_KEY or PDVEND_PUSH_API_SECRET" })
     if (status === 404)
-      throw new PortError('CONFIG_INVALID', { ...place, detail: "no EMQX API of version 5 is there: check PDVEND_PUSH_API_URL" })
+      throw new PortError('CONFIG_INVALID', { ...place, detail: 'no EMQX API of version 5 is there: check PDVEND_PUSH_API_URL' })
     const code = status === 429 ? 'RATE_LIMITED' : status >= 500 ? 'UNAVAILABLE' : 'INTERNAL'
     throw new PortError(code, { ...place, detail: `EMQX's API answers ${status}: ${text.slice(0, 200)}` })
   }

@@ -48,7 +48,7 @@ export const fail = errorTable('oss-emq', {
   132: { code: 'CONFIG_INVALID', detail: 'the broker does not speak this MQTT version: check PDVEND_PUSH_PROTOCOL' },
   133: { code: 'CONFIG_INVALID', detail: "the broker refuses the app's client id" },
   134: refused,
-  135: { code: 'PERMISSION_DENIED', detail: "the broker does not allow it: check the rules of PDVEND_PUSH_USERNAME" },
+  135: { code: 'PERMISSION_DENIED', detail: 'the broker does not allow it: check the rules of PDVEND_PUSH_USERNAME' },
   136: busy,
   137: busy,
   138: { code: 'PERMISSION_DENIED', detail: 'the broker has banned PDVEND_PUSH_USERNAME' },

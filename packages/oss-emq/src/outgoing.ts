@@ -13,6 +13,8 @@ interface Message {
   readonly payload: Uint8Array | string
   readonly retain: boolean
   readonly since: number
+  /** Its caller has given it up: it does not go out again. */
+  abandoned: boolean
   settle(error?: unknown): void
 }
 
@@ -32,12 +34,21 @@ export class Outgoing {
   constructor(private readonly clock: Clock) {}
 
   /** Resolves when the broker has it. @throws UNAVAILABLE at the bound or without a broker in time | the signal's reason */
-  publish(topic: string, payload: Uint8Array | string, { retain = false }: { readonly retain?: boolean }, signal: AbortSignal): Promise<void> {
+  publish(
+    topic: string,
+    payload: Uint8Array | string,
+    { retain = false }: { readonly retain?: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
     if (signal.aborted) return Promise.reject(signal.reason as Error)
     if (this.#closed !== undefined) return Promise.reject(this.#closed)
     if (this.#waiting.length + this.#flying.size >= MAX_MESSAGES || this.#bytes + payload.length > MAX_BYTES)
       return Promise.reject(
-        new PortError('UNAVAILABLE', { adapter: 'oss-emq', operation: 'send', detail: 'too much waits for the broker: it is away or slow' }),
+        new PortError('UNAVAILABLE', {
+          adapter: 'oss-emq',
+          operation: 'send',
+          detail: 'too much waits for the broker: it is away or slow',
+        }),
       )
     return new Promise((resolve, reject) => {
       const message: Message = {
@@ -45,6 +56,7 @@ export class Outgoing {
         payload,
         retain,
         since: this.clock.now(),
+        abandoned: false,
         settle: (error) => {
           signal.removeEventListener('abort', onAbort)
           if (error === undefined) resolve()
@@ -67,7 +79,8 @@ export class Outgoing {
 
   disconnected(): void {
     this.#client = undefined
-    this.#waiting = [...this.#flying, ...this.#waiting]
+    for (const { abandoned, payload } of this.#flying) if (abandoned) this.#bytes -= payload.length
+    this.#waiting = [...[...this.#flying].filter(({ abandoned }) => !abandoned), ...this.#waiting]
     this.#flying = new Set()
     this.#watch()
   }
@@ -111,6 +124,7 @@ export class Outgoing {
       this.#waiting.splice(index, 1)
       this.#bytes -= message.payload.length
     }
+    message.abandoned = true
     // What is on its way stays there until the broker answers: its place in the window is taken.
     message.settle(reason)
   }

@@ -110,7 +110,11 @@ suite(`oss-emq at start, on what is wrong${missing === undefined ? '' : ` (skipp
     const error = await refusal({ PDVEND_PUSH_URL: old, PDVEND_PUSH_PROTOCOL: '5' })
     expect([error.code, error.message]).toEqual(['CONFIG_INVALID', expect.stringContaining('PDVEND_PUSH_PROTOCOL')])
     const driver = await openDriver({ ...engine.env, PDVEND_PUSH_URL: old })
-    expect(driver.facts).toMatchObject({ protocol: 'MQTT 3.1.1', 'device credentials': 'dynsec', broker: expect.stringContaining('mosquitto') })
+    expect(driver.facts).toMatchObject({
+      protocol: 'MQTT 3.1.1',
+      'device credentials': 'dynsec',
+      broker: expect.stringContaining('mosquitto'),
+    })
     await driver.close()
   })
 
@@ -146,7 +150,21 @@ suite(`oss-emq at start, on what is wrong${missing === undefined ? '' : ` (skipp
     let strict: string
     const certificate = (name: string, subject: string): { cert: string; key: string } => {
       const [cert, key] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)]
-      const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-keyout', key, '-out', cert]
+      const args = [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+        '-keyout',
+        key,
+        '-out',
+        cert,
+      ]
       execFileSync('openssl', [...args, '-subj', `/CN=${name}`, '-addext', `subjectAltName=${subject}`], { stdio: 'ignore' })
       return { cert, key }
     }

@@ -97,7 +97,9 @@ export async function emqxFront(brokerPort: number, app: { username: string; pas
     }
     if (request.method === 'GET' && path === '/clients') {
       const like = searchParams.get('like_clientid') ?? ''
-      return paged([...clients].filter(([id]) => id.includes(like)).map(([clientid, { username }]) => ({ clientid, username, connected: true })))
+      return paged(
+        [...clients].filter(([id]) => id.includes(like)).map(([clientid, { username }]) => ({ clientid, username, connected: true })),
+      )
     }
     if (request.method === 'DELETE' && path.startsWith('/clients/')) {
       const found = clients.get(decodeURIComponent(path.slice('/clients/'.length)))
@@ -109,7 +111,10 @@ export async function emqxFront(brokerPort: number, app: { username: string; pas
     if (request.method === 'GET' && subscriptions !== null) {
       const found = clients.get(decodeURIComponent(subscriptions[1]!))
       if (found === undefined) return reply(404, { code: 'CLIENTID_NOT_FOUND', message: 'Client ID not found' })
-      return reply(200, [...found.topics].map((topic) => ({ topic, qos: 1, clientid: subscriptions[1], node: 'emqx@127.0.0.1' })))
+      return reply(
+        200,
+        [...found.topics].map((topic) => ({ topic, qos: 1, clientid: subscriptions[1], node: 'emqx@127.0.0.1' })),
+      )
     }
     if (request.method === 'GET' && path === '/banned')
       return paged([...banned].map(([who, until]) => ({ as: 'username', who, by: 'pdvend', reason: '', at: until, until })))
@@ -189,7 +194,8 @@ function readConnect(_packet: Buffer, body: Buffer): Connect {
 }
 
 function writeConnect({ clientId, username, password, flags, keepAlive, will }: Connect): Buffer {
-  const text = (value: string): Buffer => Buffer.concat([Buffer.from([Buffer.byteLength(value) >> 8, Buffer.byteLength(value) & 0xff]), Buffer.from(value)])
+  const text = (value: string): Buffer =>
+    Buffer.concat([Buffer.from([Buffer.byteLength(value) >> 8, Buffer.byteLength(value) & 0xff]), Buffer.from(value)])
   const body = Buffer.concat([
     text('MQTT'),
     Buffer.from([4, flags | 0xc0, keepAlive >> 8, keepAlive & 0xff]),
@@ -199,7 +205,7 @@ function writeConnect({ clientId, username, password, flags, keepAlive, will }: 
     text(password),
   ])
   const length: number[] = []
-  for (let left = body.length; ; ) {
+  for (let left = body.length; ;) {
     const digit = left % 128
     left = Math.floor(left / 128)
     length.push(left > 0 ? digit | 0x80 : digit)
@@ -210,7 +216,7 @@ function writeConnect({ clientId, username, password, flags, keepAlive, will }: 
 
 function filtersOf(body: Buffer): readonly string[] {
   const filters: string[] = []
-  for (let at = 2; at < body.length; ) {
+  for (let at = 2; at < body.length;) {
     const length = body.readUInt16BE(at)
     filters.push(body.toString('utf8', at + 2, at + 2 + length))
     at += 3 + length

@@ -72,7 +72,8 @@ suite(`push over Mosquitto when things break${skipped}`, () => {
   test('a broker that is killed and restarted again and again loses nothing of either direction', async () => {
     const apps = await Promise.all([openPush(env('restarts')), openPush(env('restarts'))])
     const reported = new Map<string, number>()
-    for (const app of apps) app.onMessage(report, ({ n }, { device }) => void reported.set(`${device}/${n}`, (reported.get(`${device}/${n}`) ?? 0) + 1))
+    for (const app of apps)
+      app.onMessage(report, ({ n }, { device }) => void reported.set(`${device}/${n}`, (reported.get(`${device}/${n}`) ?? 0) + 1))
     const tills = range(1, 10).map((n) => ({ name: `till-${n}`, ...till(() => apps[n % 2]!, `till-${n}`, { store: keepingStore() }) }))
     await until(() => tills.every(({ device }) => device.status === 'online'), 'all devices are online')
     const breaks = (async () => {
@@ -124,31 +125,35 @@ suite(`push over Mosquitto when things break${skipped}`, () => {
     figures('half-open', { 'three publishes ms': publishMs, 'with the rest ms': Date.now() - startedAt })
   }, 120_000)
 
-  test(`a device that flaps ${200 * scale} times ends online, with all, in order, once`, async () => {
-    const proxy = await toxiproxy.front(port())
-    const app = await openPush(env('flaps'))
-    const events: string[] = []
-    void (async () => {
-      for await (const { state } of app.presence.watch()) events.push(state)
-    })()
-    const { device, notes, asked } = till(() => app, 'till-1', {
-      via: (connection) => ({ ...connection, urls: [`mqtt://127.0.0.1:${proxy.port}`] }),
-      reconnect: { firstMs: 2, maxMs: 50 },
-    })
-    const startedAt = Date.now()
-    for (const n of range(1, 200 * scale)) {
-      await until(() => device.status === 'online' || device.status === 'resyncing', 'it is back')
-      await app.publish({ device: 'till-1' }, note, { n })
-      await proxy.cut()
-    }
-    await until(() => notes.length >= 200 * scale, 'it has all')
-    expect(notes).toEqual(range(1, 200 * scale))
-    await until(async () => device.status === 'online' && (await app.presence.get('till-1')).state === 'online', 'it is online')
-    figures('flaps', { flaps: 200 * scale, 'presence events': events.length, 'credentials issued': asked(), ms: Date.now() - startedAt })
-    expect(events.at(-1)).toBe('online')
-    await device.close()
-    await app.close()
-  }, 60_000 + 120_000 * scale)
+  test(
+    `a device that flaps ${200 * scale} times ends online, with all, in order, once`,
+    async () => {
+      const proxy = await toxiproxy.front(port())
+      const app = await openPush(env('flaps'))
+      const events: string[] = []
+      void (async () => {
+        for await (const { state } of app.presence.watch()) events.push(state)
+      })()
+      const { device, notes, asked } = till(() => app, 'till-1', {
+        via: (connection) => ({ ...connection, urls: [`mqtt://127.0.0.1:${proxy.port}`] }),
+        reconnect: { firstMs: 2, maxMs: 50 },
+      })
+      const startedAt = Date.now()
+      for (const n of range(1, 200 * scale)) {
+        await until(() => device.status === 'online' || device.status === 'resyncing', 'it is back')
+        await app.publish({ device: 'till-1' }, note, { n })
+        await proxy.cut()
+      }
+      await until(() => notes.length >= 200 * scale, 'it has all')
+      expect(notes).toEqual(range(1, 200 * scale))
+      await until(async () => device.status === 'online' && (await app.presence.get('till-1')).state === 'online', 'it is online')
+      figures('flaps', { flaps: 200 * scale, 'presence events': events.length, 'credentials issued': asked(), ms: Date.now() - startedAt })
+      expect(events.at(-1)).toBe('online')
+      await device.close()
+      await app.close()
+    },
+    60_000 + 120_000 * scale,
+  )
 
   test('two clients with one client id: the former ends taken over, it is reported, and there is no storm', async () => {
     const warnings: string[] = []

@@ -16,7 +16,11 @@ export const note = defineMessage('test.note', { body: z.object({ n: z.int() }),
 export const report = defineMessage('test.report', { body: z.object({ n: z.int() }), ttlMs: 600_000 })
 
 /** The adapter on an environment, as an app opens it. */
-export async function openDriver(env: Readonly<Record<string, string>>, log: Logger = silentLogger, withinMs = 30_000): Promise<PushDriver> {
+export async function openDriver(
+  env: Readonly<Record<string, string>>,
+  log: Logger = silentLogger,
+  withinMs = 30_000,
+): Promise<PushDriver> {
   const read = await readSettings(ossEmq.config, env)
   if (read.problems !== undefined) throw new Error(JSON.stringify(read.problems))
   return ossEmq.open(read.settings, { clock: systemClock, log, signal: AbortSignal.timeout(withinMs) })

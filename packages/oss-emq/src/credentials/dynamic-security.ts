@@ -203,7 +203,10 @@ export class DynamicSecurity implements DeviceAuth {
         all.addEventListener('abort', () => reject(all.reason as Error), { once: true })
       })
       answers.catch(() => {})
-      await this.channel.control(JSON.stringify({ commands: commands.map((command, index) => ({ ...command, correlationData: ids[index] })) }), all)
+      await this.channel.control(
+        JSON.stringify({ commands: commands.map((command, index) => ({ ...command, correlationData: ids[index] })) }),
+        all,
+      )
       const got = await answers
       got.forEach((answer, index) => {
         if (answer.error !== undefined && !DONE_BEFORE.has(answer.error))

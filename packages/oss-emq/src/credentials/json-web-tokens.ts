@@ -80,6 +80,7 @@ export class JsonWebTokens implements DeviceAuth {
 export function encodeToken(claims: object, signer: Signer): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const text = `${part({ alg: 'secret' in signer ? 'HS256' : 'RS256', typ: 'JWT' })}.${part(claims)}`
-  const signature = 'secret' in signer ? createHmac('sha256', signer.secret).update(text).digest() : sign('sha256', Buffer.from(text), signer.key)
+  const signature =
+    'secret' in signer ? createHmac('sha256', signer.secret).update(text).digest() : sign('sha256', Buffer.from(text), signer.key)
   return `${text}.${signature.toString('base64url')}`
 }
