@@ -5,8 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { connectDevice } from '@pdvend/device'
-import type { DeviceConnection } from '@pdvend/ports'
-import type { ImportState, OfficeView } from '../src/contracts/api.js'
+import { readTopic } from '@pdvend/engines'
+import { decodeEnvelope, type DeviceConnection } from '@pdvend/ports'
+import type { FilesPage, ImportState, OfficeView } from '../src/contracts/api.js'
+import { saleClosed } from '../src/contracts/events.js'
 import { priceChanged } from '../src/contracts/messages.js'
 import { simulate } from '../src/simulate/run.js'
 import { ShopClient } from '../src/simulate/shop-client.js'
@@ -33,6 +35,18 @@ onEngines(`the shop on MinIO, Kafka, Mosquitto and PostgreSQL${reason === undefi
   })
 
   const office = async (): Promise<OfficeView> => (await (await fetch(`${shop.url}/api/office`)).json()) as OfficeView
+
+  /** The ids of all sales, from the store. */
+  const soldSales = async (): Promise<readonly string[]> => {
+    const ids: string[] = []
+    for (let after: string | undefined = ''; after !== undefined;) {
+      const query = new URLSearchParams({ folder: 'sales/', ...(after === '' ? {} : { startAfter: after }) })
+      const page = (await (await fetch(`${shop.url}/api/office/files?${query}`)).json()) as FilesPage
+      ids.push(...page.files.map(({ key }) => key.slice('sales/'.length, -'.json'.length)))
+      after = page.next
+    }
+    return ids
+  }
 
   test('it does not start before its engines have what it needs, and says how they get it', async () => {
     const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
@@ -122,7 +136,7 @@ onEngines(`the shop on MinIO, Kafka, Mosquitto and PostgreSQL${reason === undefi
     for (const id of ids) await eventually(async () => (await client.receipt(id).catch(() => undefined)) !== undefined, 60_000)
   })
 
-  test('kill -9 in the middle of the day, twice: no confirmed sale loses its receipt or its push', async () => {
+  test('kill -9 in the middle of the day, twice: no confirmed sale loses its receipt, its push or its event', async () => {
     const said: string[] = []
     const day = simulate({ url: shop.url, tills: 5, minutes: 0.5, rate: 60, say: (line) => said.push(line) })
     for (let kills = 0; kills < 2; kills += 1) {
@@ -132,6 +146,16 @@ onEngines(`the shop on MinIO, Kafka, Mosquitto and PostgreSQL${reason === undefi
     }
     expect(await day).toEqual([])
     process.stdout.write(`${said.join('\n')}\n`)
-    expect(Number(/sales +(\d+)/.exec(said.join('\n'))![1])).toBeGreaterThan(5)
+    const sales = Number(/sales +(\d+)/.exec(said.join('\n'))![1])
+    expect(sales).toBeGreaterThan(5)
+
+    // Every sale that is in the store is in the topic: what a killed process had spooled, the next one sent.
+    expect(await shop.stop()).toBe('SIGTERM')
+    const events = await readTopic(home.engines.kafka.url, 'pdvend.telemetry')
+    const told = new Set(events.map(({ value }) => decodeEnvelope(value)).flatMap(({ type, id }) => (type === saleClosed.name ? [id] : [])))
+    await shop.start()
+    const stored = await soldSales()
+    expect(stored.length).toBeGreaterThanOrEqual(sales)
+    expect(stored.filter((saleId) => !told.has(`sale-${saleId}`))).toEqual([])
   })
 })
