@@ -4,6 +4,7 @@ import { orAborted } from './abort.js'
 import type { Address } from './address.js'
 import type { Checked } from './config.js'
 import { fail } from './errors.js'
+import { Slots } from './slots.js'
 
 /** A prepared statement: parsed once on each connection. */
 export interface Statement {
@@ -33,12 +34,14 @@ const SESSION = `SELECT set_config('statement_timeout', $1, false),
 /** The only seam to the engine: a pool that makes a connection when one is wanted, and anew after the server was away. */
 export class Client {
   readonly #pool: pg.Pool
+  readonly #slots: Slots
   #closed: Promise<void> | undefined
   /** Runs on each new connection; throws where it must not be used. */
   onConnection: ((query: Query) => Promise<void>) | undefined
 
   constructor(address: Address, settings: Checked, log: Logger) {
     const { host, port, user, password, database, applicationName, tls } = address
+    this.#slots = new Slots(settings.poolSize)
     this.#pool = new pg.Pool({
       host,
       port,
@@ -87,6 +90,7 @@ export class Client {
 
   async #use<T>(operation: string, signal: AbortSignal | undefined, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     if (this.#closed) throw new PortError('CLOSED', { operation, detail: 'the journal is closed' })
+    await this.#slots.take(signal)
     let client: pg.PoolClient | undefined
     try {
       client = await orAborted(this.#pool.connect(), signal, (late) => late.release())
@@ -96,6 +100,8 @@ export class Client {
     } catch (cause) {
       client?.release(operation === 'open' || !leavesItSound(cause))
       throw signal?.aborted && cause === signal.reason ? cause : fail(operation, cause)
+    } finally {
+      this.#slots.release()
     }
   }
 }

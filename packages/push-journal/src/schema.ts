@@ -1,4 +1,4 @@
-import { acknowledge, append, end, enroll, expire, forget } from './functions.js'
+import { acknowledge, append, end, enroll, expire, forget, lock } from './functions.js'
 
 /**
  * The push journal's tables: those of the embedded journal. `ns` parts tenants. `seq` comes from one sequence, so that a
@@ -40,6 +40,7 @@ export const migrations: readonly string[] = [
      PRIMARY KEY (ns, device, id));
    CREATE INDEX settled_by_age ON @.settled (forget_at);
    ${end}
+   ${lock}
    ${append}
    ${acknowledge}
    ${expire}

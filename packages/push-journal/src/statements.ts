@@ -4,7 +4,8 @@ import { inSchema, quoted } from './schema.js'
 /**
  * A page of what a device has not had, in one statement and so of one moment. `reach`: its streams, where it stands and where
  * the page takes it; `retained`: the state of streams that are new to it; `page`: entries in the order of publishing, as many
- * as fit, and at least one. Bodies are read for the page alone.
+ * as fit, and at least one. Bodies are read for the page alone. Each table is asked row by row (LATERAL, OFFSET 0), by the whole
+ * of a key, whatever the planner believes about its size.
  */
 const REPLAY = `
 WITH reach AS MATERIALIZED (
@@ -12,7 +13,7 @@ WITH reach AS MATERIALIZED (
     greatest(c.seq, least(coalesce(w.seq, 0), coalesce(s.head, 0))) AS start
   FROM @.cursors c
   LEFT JOIN unnest($3::text[], $4::bigint[]) AS w (stream, seq) ON w.stream COLLATE "C" = c.stream
-  LEFT JOIN @.streams s ON s.ns = c.ns AND s.stream = c.stream
+  LEFT JOIN LATERAL (SELECT head, floor FROM @.streams WHERE ns = $1 AND stream = c.stream OFFSET 0) s ON true
   WHERE c.ns = $1 AND c.device = $2
 ), later AS MATERIALIZED (
   SELECT f.stream, f.seq, f.n <= $6 AND (f.n = 1 OR f.total <= $7) AS fits
@@ -31,11 +32,12 @@ FROM reach r
 CROSS JOIN LATERAL (SELECT max(seq) FILTER (WHERE fits) AS last, bool_or(NOT fits) AS rest FROM later WHERE later.stream = r.stream) l
 UNION ALL
 SELECT 'retained', e.stream, e.seq, e.prev, e.id, e.name, e.replace_key, e.retain, e.expires_at, e.receipt_to, e.bytes, NULL, NULL
-FROM reach r JOIN @.entries e ON e.ns = $1 AND e.stream = r.stream AND e.seq <= r.start AND e.retain AND e.expires_at > $5
+FROM reach r CROSS JOIN LATERAL (
+  SELECT * FROM @.entries WHERE ns = $1 AND stream = r.stream AND seq <= r.start AND retain AND expires_at > $5 OFFSET 0) e
 WHERE r.fresh
 UNION ALL
 SELECT 'page', e.stream, e.seq, e.prev, e.id, e.name, e.replace_key, e.retain, e.expires_at, e.receipt_to, e.bytes, NULL, NULL
-FROM later l JOIN @.entries e ON e.ns = $1 AND e.stream = l.stream AND e.seq = l.seq
+FROM later l CROSS JOIN LATERAL (SELECT * FROM @.entries WHERE ns = $1 AND stream = l.stream AND seq = l.seq OFFSET 0) e
 WHERE l.fits
 ORDER BY 1, 3`
 

@@ -120,6 +120,20 @@ describe(titled('when something dies', missingOwn), () => {
     expect(found.filter((id) => id === '1' || id === '4')).toEqual(['1', '4'])
   }, 30_000)
 
+  it('many that ask at once wait for a connection as long as they like, and who gives up leaves the line', async () => {
+    const journal = await server.open({ schema: 'line', poolSize: 1, connectTimeoutMs: 300 })
+    await journal.append(entry('1'), 1, call)
+    const holder = new pg.Client({ connectionString: server.engine.url })
+    await holder.connect()
+    await holder.query('BEGIN; LOCK line.entries IN ACCESS EXCLUSIVE MODE')
+    const asked = Array.from({ length: 5 }, () => journal.receipts('1', call))
+    const soon = { signal: AbortSignal.timeout(100) }
+    await expect(journal.receipts('1', soon)).rejects.toHaveProperty('name', 'TimeoutError')
+    await new Promise((resolve) => setTimeout(resolve, 600))
+    await holder.end()
+    for (const receipts of await Promise.all(asked)) expect(receipts.map(({ state }) => state)).toEqual(['queued'])
+  })
+
   it('an abort before its turn leaves nothing behind', async () => {
     const journal = await server.open({ schema: 'aborted' })
     const reason = new PortError('CANCELED')

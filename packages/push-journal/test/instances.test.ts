@@ -145,6 +145,28 @@ describe(titled('instances', missingOwn), () => {
     expect([commits, entries]).toEqual([1, 200])
   })
 
+  it('a stream at its bound costs as many rows as any other', async () => {
+    const journal = await server.open({ schema: 'bound', maxQueued: 2_000 })
+    const fill = (from: number, to: number): Promise<unknown> =>
+      Promise.all(Array.from({ length: to - from }, (_, n) => journal.append(entry(`n${from + n}`, 'all'), 1, call)))
+    const fetched = async (): Promise<number> => {
+      await new Promise((resolve) => setTimeout(resolve, 1_500)) // the server counts with a delay
+      const [{ rows: count }] = await rows(
+        server.engine.url,
+        `SELECT coalesce(idx_tup_fetch, 0)::int AS rows FROM pg_stat_user_tables WHERE schemaname = 'bound' AND relname = 'entries'`,
+      )
+      return count as number
+    }
+    await fill(0, 2_000)
+    const before = await fetched()
+    await fill(2_000, 2_500)
+    await journal.ping(call)
+    const dropped = (await fetched()) - before
+    // A plan that reads the stream for each of them would fetch a million.
+    expect(dropped).toBeGreaterThanOrEqual(1_000)
+    expect(dropped).toBeLessThan(10_000)
+  })
+
   it('keep its neighbours when one entry cannot be stored', async () => {
     const journal = await server.open({ schema: 'neighbours' })
     const results = await Promise.allSettled(['a', 'b\0', 'c'].map((id) => journal.append(entry(id, 'all'), 1, call)))
