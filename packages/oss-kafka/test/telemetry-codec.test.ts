@@ -17,7 +17,7 @@ describe('the record of an event', () => {
       partition: 2,
       key: 'till-7',
       value: rest.bytes,
-      headers: { 'content-type': 'application/cloudevents+json', ce_id: 'e1', ce_type: 'sale.closed' },
+      headers: { 'content-type': Buffer.from('application/cloudevents+json'), ce_id: 'e1', ce_type: 'sale.closed' },
     })
     expect(recordOf(event('e2', 3), 'events', 0)).not.toHaveProperty('key')
   })

@@ -1,4 +1,4 @@
-import type { Producer, ResponseError } from '@platformatic/kafka'
+import type { MessageToProduce, Producer, ResponseError } from '@platformatic/kafka'
 import type { KafkaProducer, OutgoingRecord, ProducerOptions, SendOutcome } from '../client.js'
 import { closing, honest, isAnswer, type Library, type Options } from './platformatic.js'
 
@@ -9,7 +9,6 @@ const MESSAGE_TOO_LARGE = 10
 /** A call of `send` that waits for its turn. */
 interface Waiting {
   readonly records: readonly OutgoingRecord[]
-  readonly bytes: number
   readonly resolve: (outcomes: readonly SendOutcome[]) => void
 }
 
@@ -52,28 +51,21 @@ export async function platformaticProducer(
   let closed = false
 
   async function write(records: readonly OutgoingRecord[]): Promise<readonly SendOutcome[]> {
-    let places: ReadonlyMap<string, bigint>
-    let failures: ReadonlyMap<string, unknown> | undefined
+    let answers: Answers
     let failure: unknown
     try {
       current ??= await make()
-      places = placesOf((await current.send({ messages: records.map(messageOf), compression })).offsets)
+      const { offsets } = await current.send({ messages: records.map(messageOf), compression })
+      answers = new Answers()
+      answers.written(offsets)
     } catch (error) {
       const left = current
       current = undefined
       void closing(() => left?.close(true))
       failure = honest(library, error)
-      ;({ places, failures } = answersIn(library, error))
+      answers = answersIn(library, error)
     }
-    const passed = new Map<string, number>()
-    return records.map(({ topic, partition }) => {
-      const name = `${topic}:${partition}`
-      const place = places.get(name)
-      if (place === undefined) return { error: failures?.get(name) ?? failure }
-      const index = passed.get(name) ?? 0
-      passed.set(name, index + 1)
-      return { offset: Number(place) + index }
-    })
+    return records.map(({ topic, partition }) => answers.next(topic, partition) ?? { error: failure })
   }
 
   async function pump(): Promise<void> {
@@ -105,7 +97,7 @@ export async function platformaticProducer(
       if (closed) return Promise.reject(new library.UserError('the producer is closed'))
       if (records.length === 0) return Promise.resolve([])
       return new Promise((resolve) => {
-        queue.push({ records, bytes: records.reduce((sum, record) => sum + sizeOf(record), 0), resolve })
+        queue.push({ records, resolve })
         pumping ??= pump()
       })
     },
@@ -120,8 +112,12 @@ export async function platformaticProducer(
 }
 
 function takeTogether(queue: readonly Waiting[]): readonly Waiting[] {
+  if (queue.length === 1) return queue
   let bytes = 0
-  const end = queue.findIndex((call, index) => (bytes += call.bytes) > TOGETHER_BYTES && index > 0)
+  const end = queue.findIndex(({ records }, index) => {
+    for (const record of records) bytes += sizeOf(record)
+    return bytes > TOGETHER_BYTES && index > 0
+  })
   return end < 0 ? queue : queue.slice(0, end)
 }
 
@@ -132,48 +128,79 @@ function sizeOf({ key, value, headers }: OutgoingRecord): number {
 }
 
 function messageOf({ topic, partition, key, value, headers, timestamp }: OutgoingRecord) {
-  return {
+  const message: MessageToProduce<Buffer, Buffer, Buffer, Buffer> & { value: Buffer } = {
     topic,
     partition,
     value: value === null ? (null as never) : asBuffer(value),
-    ...(key === undefined ? {} : { key: asBuffer(key) }),
-    ...(headers === undefined
-      ? {}
-      : { headers: new Map(Object.entries(headers).map(([name, text]) => [Buffer.from(name), asBuffer(text)])) }),
-    ...(timestamp === undefined ? {} : { timestamp: BigInt(timestamp) }),
   }
+  if (key !== undefined) message.key = asBuffer(key)
+  if (timestamp !== undefined) message.timestamp = BigInt(timestamp)
+  if (headers !== undefined) {
+    const bytes = new Map<Buffer, Buffer>()
+    for (const name in headers) bytes.set(nameBytes(name), asBuffer(headers[name]!))
+    message.headers = bytes
+  }
+  return message
+}
+
+/** Names of headers are few, and the same on every record. */
+const names = new Map<string, Buffer>()
+const MAX_NAMES = 100
+
+function nameBytes(name: string): Buffer {
+  const known = names.get(name)
+  if (known !== undefined) return known
+  const bytes = Buffer.from(name)
+  if (names.size < MAX_NAMES) names.set(name, bytes)
+  return bytes
 }
 
 function asBuffer(bytes: Uint8Array | string): Buffer {
-  return typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (typeof bytes === 'string') return Buffer.from(bytes)
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-function placesOf(
-  offsets: readonly { readonly topic: string; readonly partition: number; readonly offset: bigint }[] = [],
-): Map<string, bigint> {
-  return new Map(offsets.map(({ topic, partition, offset }) => [`${topic}:${partition}`, offset]))
-}
+/** What the brokers answered, by topic and partition. */
+class Answers {
+  readonly #places = new Map<string, Map<number, { offset: number } | { readonly error: unknown }>>()
 
-interface Answers {
-  readonly places: ReadonlyMap<string, bigint>
-  readonly failures: ReadonlyMap<string, unknown>
+  written(offsets: readonly { readonly topic: string; readonly partition: number; readonly offset: bigint }[] = []): void {
+    for (const { topic, partition, offset } of offsets) this.#of(topic).set(partition, { offset: Number(offset) })
+  }
+
+  refused(topic: string, partition: number, error: unknown): void {
+    this.#of(topic).set(partition, { error })
+  }
+
+  /** Of the next record of this partition, in their order; undefined where nothing was answered. */
+  next(topic: string, partition: number): SendOutcome | undefined {
+    const place = this.#places.get(topic)?.get(partition)
+    if (place === undefined || 'error' in place) return place
+    return { offset: place.offset++ }
+  }
+
+  #of(topic: string): Map<number, { offset: number } | { readonly error: unknown }> {
+    let partitions = this.#places.get(topic)
+    if (partitions === undefined) this.#places.set(topic, (partitions = new Map()))
+    return partitions
+  }
 }
 
 /** What brokers answered for single partitions, also where the whole call failed because of others. */
 function answersIn(library: Library, error: unknown): Answers {
-  const places = placesOf((error as { produced?: { offsets?: Parameters<typeof placesOf>[0] } }).produced?.offsets)
-  const failures = new Map<string, unknown>()
+  const answers = new Answers()
+  answers.written((error as { produced?: { offsets?: Parameters<Answers['written']>[0] } }).produced?.offsets)
   const visit = (each: unknown): void => {
     if (each instanceof library.ResponseError) {
       for (const { name, partitionResponses } of (each as ResponseError & { response: ProduceAnswer }).response.responses ?? [])
         for (const { index, errorCode, errorMessage, baseOffset } of partitionResponses) {
-          if (errorCode === 0) places.set(`${name}:${index}`, baseOffset)
-          else failures.set(`${name}:${index}`, new library.ProtocolError(errorCode, errorMessage))
+          if (errorCode === 0) answers.written([{ topic: name, partition: index, offset: baseOffset }])
+          else answers.refused(name, index, new library.ProtocolError(errorCode, errorMessage))
         }
     } else if (each instanceof library.MultipleErrors) each.errors.forEach(visit)
   }
   visit(error)
-  return { places, failures }
+  return answers
 }
 
 interface ProduceAnswer {

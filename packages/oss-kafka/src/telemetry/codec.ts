@@ -8,7 +8,7 @@ export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
  * CloudEvents' Kafka binding, structured mode: the value is the whole envelope. The attributes that a reader wants before it
  * parses stand beside it as in binary mode: `ce_id` tells an event that came twice, `ce_type` where it goes.
  */
-const CONTENT_TYPE = 'application/cloudevents+json'
+const CONTENT_TYPE = Buffer.from('application/cloudevents+json')
 
 /** The record of an event, as it goes to `partition` of `topic`. */
 export function recordOf({ id, type, key, bytes }: DriverEvent, topic: string, partition: number): OutgoingRecord {
