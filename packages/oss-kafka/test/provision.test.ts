@@ -76,6 +76,9 @@ for (const library of ['kafkajs', 'platformatic'] as const)
         await plan.apply()
       })
       expect(await client.admin.topics(['grown'])).toMatchObject([{ partitions: 2 }])
+      // A broker hears of a change after the controller that has made it.
+      for (let tries = 0; (await client.admin.topicConfig('grown'))['retention.ms'] !== '-1' && tries < 200; tries++)
+        await new Promise((resolve) => setTimeout(resolve, 20))
       expect(await client.admin.topicConfig('grown')).toMatchObject({
         'retention.ms': '-1',
         'max.message.bytes': '2000000',

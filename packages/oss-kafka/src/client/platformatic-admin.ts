@@ -1,6 +1,6 @@
 import type { Admin } from '@platformatic/kafka'
 import type { KafkaAdmin, TopicInfo } from '../client.js'
-import { closing, honest, isAnswer, type Library, type Options } from './platformatic.js'
+import { closing, honest, isAnswer, type Library, type Options } from './platformatic-library.js'
 
 /** How often, and how long in all, new topics are looked at until they have their leaders, in milliseconds. */
 const LEADER_POLL_MS = 50

@@ -1,6 +1,6 @@
 import type { MessageToProduce, Producer, ResponseError } from '@platformatic/kafka'
 import type { KafkaProducer, OutgoingRecord, ProducerOptions, SendOutcome } from '../client.js'
-import { closing, honest, isAnswer, type Library, type Options } from './platformatic.js'
+import { closing, honest, isAnswer, type Library, type Options } from './platformatic-library.js'
 
 /** Calls that wait are written together up to so many bytes of keys and values: well below the default `max.message.bytes`. */
 const TOGETHER_BYTES = 262_144
@@ -217,7 +217,7 @@ interface ProduceAnswer {
 
 /** No error among what the broker answered that another try does not change. */
 function mayPass(error: unknown): boolean {
-  return (error as { findBy?(property: string, value: unknown): unknown }).findBy?.('canRetry', false) == null
+  return ((error as { findBy?(property: string, value: unknown): unknown }).findBy?.('canRetry', false) ?? null) === null
 }
 
 function isTooLarge(error: unknown): boolean {

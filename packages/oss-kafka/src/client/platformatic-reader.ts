@@ -1,6 +1,6 @@
 import type { Consumer, ResponseError } from '@platformatic/kafka'
 import type { IncomingRecord, KafkaReader, PartitionOffset, ReadBatch, ReaderOptions } from '../client.js'
-import { closing, honest, isAnswer, type Library, type Options } from './platformatic.js'
+import { closing, honest, isAnswer, type Library, type Options } from './platformatic-library.js'
 
 /** Bits of a batch's attributes in Kafka's record format 2. */
 const LOG_APPEND_TIME = 0b0000_1000
@@ -9,6 +9,8 @@ const CONTROL = 0b0010_0000
 const OFFSET_OUT_OF_RANGE = 1
 /** Of Kafka's isolation levels. */
 const READ_UNCOMMITTED = 0
+
+const NOT_YET = Promise.resolve(undefined)
 
 type Raw = Consumer<Buffer, Buffer, Buffer, Buffer>
 type FetchResponse = Awaited<ReturnType<Raw['fetch']>>
@@ -115,7 +117,7 @@ export async function platformaticReader(
     const records: IncomingRecord[] = []
     let failed: Harvest | undefined
     for (const [leader, fetch] of [...underway]) {
-      const harvest = await Promise.race([fetch, undefined])
+      const harvest = await Promise.race([fetch, NOT_YET])
       if (harvest === undefined) continue
       underway.delete(leader)
       for (const cursor of harvest.cursors) cursor.busy = false
