@@ -5,6 +5,7 @@ import type { EngineName, Launcher } from './launcher.js'
 const testedEngines = [
   'mosquitto',
   'postgres',
+  'ministack',
   'kafka@4.4.0',
   'kafka@4.2.2',
   'kafka@3.9.2',
