@@ -39,7 +39,11 @@ describeHere(`jobs on Kafka under faults${missing === undefined ? '' : ` (skippe
 
   /** A queue with `count` jobs in it, all of them accepted. */
   async function filled(name: string, count: number, keyed: boolean): Promise<JobDefinition<typeof input>> {
-    const plan = await ossKafkaJobs.provision!(await settings(), { jobs: [{ name, keyed }] }, { clock: systemClock, log: silentLogger, signal })
+    const plan = await ossKafkaJobs.provision!(
+      await settings(),
+      { jobs: [{ name, keyed }] },
+      { clock: systemClock, log: silentLogger, signal },
+    )
     await plan.apply()
     await plan.close()
     const job = defineJob(name, { input, ...(keyed ? { key: ({ n }: { n: number }) => `key-${n % KEYS}` } : {}) })
@@ -87,7 +91,12 @@ describeHere(`jobs on Kafka under faults${missing === undefined ? '' : ` (skippe
       }
       expect(await emptied(queue, job.name)).toBe(0)
       const duplicates = [...runs.values()].reduce((sum, times) => sum + times - 1, 0)
-      console.log('broker killed at 1/3 and 1/2', { jobs: count, lost: count - runs.size, duplicates, 'away, then until the next job, ms': awayMs })
+      console.log('broker killed at 1/3 and 1/2', {
+        jobs: count,
+        lost: count - runs.size,
+        duplicates,
+        'away, then until the next job, ms': awayMs,
+      })
       expect(runs.size).toBe(count)
       expect(duplicates).toBeLessThanOrEqual(2 * CONCURRENCY)
     },

@@ -175,7 +175,11 @@ describeHere(`the driver on Kafka${missing === undefined ? '' : ` (skipped: ${mi
     const driver = await driverOf()
     const name = await queueOf()
     const producer = await client.producer()
-    await producer.send([{ topic: `pdvend.jobs.${name}`, partition: 0, key: 'k', value: Buffer.from('from elsewhere') }])
+    const record = { topic: `pdvend.jobs.${name}`, partition: 0, value: Buffer.from('from elsewhere') }
+    await producer.send([
+      { ...record, headers: { ops: 'no list follows' } },
+      { ...record, key: 'k' },
+    ])
     await producer.close()
     await driver.stats([name], call)
     const [lease] = await look(driver, name)

@@ -35,7 +35,7 @@ export async function jobsEngine({ version, client, engine }: JobsEngineOptions)
       const fresh = names.filter((name) => !made.has(name))
       const making = fresh.length === 0 ? Promise.resolve() : provisionQueues(env, fresh)
       for (const name of fresh) made.set(name, making)
-      await Promise.all(names.map((name) => made.get(name)))
+      await Promise.all(names.map((name) => made.get(name)!))
     },
   }
 }

@@ -28,7 +28,7 @@ export async function openQueue(subject: JobSubject, options: OpenOptions = {}):
   return { queue, events }
 }
 
-/** How much real time one wait may take at most. */
+/** How much real time one wait may take at most, where a case says nothing else. */
 const REAL_MS = 25_000
 
 /**
@@ -38,10 +38,15 @@ const REAL_MS = 25_000
 export async function until(
   subject: JobSubject,
   done: () => boolean | Promise<boolean>,
-  { withinMs = 120_000, stepMs = 200, real = false }: { withinMs?: number; stepMs?: number; real?: boolean } = {},
+  {
+    withinMs = 120_000,
+    stepMs = 200,
+    real = false,
+    mostMs = REAL_MS,
+  }: { withinMs?: number; stepMs?: number; real?: boolean; mostMs?: number } = {},
 ): Promise<void> {
   const clock = subject.clock
-  const realMs = REAL_MS * subject.patience
+  const realMs = mostMs * subject.patience
   const givesUpAt = Date.now() + realMs
   const end = clock.now() + withinMs
   while (!(await settled(done))) {

@@ -31,6 +31,8 @@ export interface KeptJob {
   readonly job: DriverJob
   /** The attempt that its next start will be. */
   readonly attempt: number
+  /** Starts of this attempt that ended without a settlement; default 0. */
+  readonly crashes?: number
   /** Present: it is a dead letter. */
   readonly dead?: import('./classic/records.js').Death
 }

@@ -1,5 +1,8 @@
 import type { TopicSpec } from '../client.js'
 
+/** A queue's topic has one partition: its records are in one order. */
+export const PARTITION = 0
+
 /** Most bytes of a payload: what the embedded store takes too, so that jobs stay movable between profiles. */
 export const MAX_PAYLOAD_BYTES = 1_048_576
 

@@ -1,5 +1,5 @@
 import type { KafkaProducer } from '../../client.js'
-import { PARTITION } from './replica.js'
+import { PARTITION } from '../topics.js'
 import { type NewRecord, type Operation, operationsRecord, sizeOf } from './records.js'
 import { onAbort } from './signals.js'
 
@@ -12,14 +12,23 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+/** Operations that share a record. */
+interface Group {
+  readonly batch: number
+  readonly operations: Operation[]
+  bytes: number
+  readonly written: Promise<void>
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
 /**
  * Writes to one queue's log, one batch under way at a time: what comes meanwhile goes into the next, so that many small calls
  * share their round trips, and all records of this process stand in the order in which they were asked for.
  */
 export class Appender {
   #records: Waiting[] = []
-  #operations: Operation[] = []
-  #operationsWait: { batch: number; promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } | undefined
+  #groups: Group[] = []
   #batches = 0
   #writing: Promise<void> | undefined
 
@@ -59,16 +68,13 @@ export class Appender {
 
   /** Appends an operation; `place` is where among this writer's records it will be read back: batch and index. */
   operate(operation: Operation): { readonly place: string; readonly written: Promise<void> } {
-    let wait = this.#operationsWait
-    if (wait === undefined) {
-      let [resolve, reject] = [(): void => {}, (_: unknown): void => {}]
-      const promise = new Promise<void>((onDone, onError) => ([resolve, reject] = [onDone, onError]))
-      promise.catch(() => {})
-      wait = this.#operationsWait = { batch: ++this.#batches, promise, resolve, reject }
-    }
-    const index = this.#operations.push(operation) - 1
+    const bytes = JSON.stringify(operation).length * 2
+    let group = this.#groups.at(-1)
+    if (group === undefined || group.bytes + bytes > MAX_BATCH_BYTES) this.#groups.push((group = groupOf(++this.#batches)))
+    group.bytes += bytes
+    const index = group.operations.push(operation) - 1
     this.#start()
-    return { place: `${wait.batch} ${index}`, written: wait.promise }
+    return { place: `${group.batch} ${index}`, written: group.written }
   }
 
   /** Resolves when nothing is under way. */
@@ -81,20 +87,18 @@ export class Appender {
       .then(() => this.#write())
       .finally(() => {
         this.#writing = undefined
-        if (this.#records.length > 0 || this.#operationsWait !== undefined) this.#start()
+        if (this.#records.length > 0 || this.#groups.length > 0) this.#start()
       })
   }
 
   async #write(): Promise<void> {
     const batch: Waiting[] = []
     let bytes = 0
-    const wait = this.#operationsWait
-    if (wait !== undefined) {
-      const record = operationsRecord(this.writer, wait.batch, this.#operations)
-      batch.push({ record, resolve: wait.resolve, reject: wait.reject })
+    const group = this.#groups.shift()
+    if (group !== undefined) {
+      const record = operationsRecord(this.writer, group.batch, group.operations)
+      batch.push({ record, resolve: group.resolve, reject: group.reject })
       bytes += sizeOf(record)
-      this.#operations = []
-      this.#operationsWait = undefined
     }
     let count = 0
     for (const { record } of this.#records) {
@@ -115,4 +119,11 @@ export class Appender {
       for (const { reject } of batch) reject(error)
     }
   }
+}
+
+function groupOf(batch: number): Group {
+  let [resolve, reject] = [(): void => {}, (_: unknown): void => {}]
+  const written = new Promise<void>((onDone, onError) => ([resolve, reject] = [onDone, onError]))
+  written.catch(() => {})
+  return { batch, operations: [], bytes: 0, written, resolve, reject }
 }

@@ -1,7 +1,8 @@
 import type { Clock, ClockTimer } from '@pdvend/ports'
 import type { KafkaClient } from '../../client.js'
+import { PARTITION } from '../topics.js'
 import { movedRecord, type NewRecord } from './records.js'
-import { PARTITION, type Replica } from './replica.js'
+import type { Replica } from './replica.js'
 
 /** How often a process looks whether there is something to clean, in milliseconds, drawn between the two: seldom two at once. */
 const LOOK_MS = [20_000, 40_000] as const

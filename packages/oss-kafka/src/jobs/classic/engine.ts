@@ -98,9 +98,12 @@ export class ClassicEngine implements JobEngine, JobKeeper {
 
   async keep(jobs: readonly KeptJob[], { signal }: DriverCall): Promise<void> {
     await Promise.all(
-      jobs.map(async ({ job, attempt, dead }) => {
+      jobs.map(async ({ job, attempt, crashes, dead }) => {
         const { appender } = await until(this.deps.queues.get(job.name), signal)
-        await appender.append([jobRecord({ ...job, attempt, ...(dead === undefined ? {} : { dead }) })], signal)[0]
+        await appender.append(
+          [jobRecord({ ...job, attempt, ...(crashes === undefined ? {} : { crashes }), ...(dead === undefined ? {} : { dead }) })],
+          signal,
+        )[0]
       }),
     )
   }
@@ -167,8 +170,13 @@ export class ClassicEngine implements JobEngine, JobKeeper {
         try {
           // Not ended by the caller's signal: what is claimed is handed over.
           const won = await replica.operate(claim, AbortSignal.timeout(30_000), (late) => this.#giveBack(replica, late, token))
-          const payloads = await this.#payloads(replica, won)
-          return won.map((entry) => leaseOf(name, entry, payloads(entry), token, expiresAt))
+          try {
+            const payloads = await this.#payloads(replica, won)
+            return won.map((entry, index) => leaseOf(name, entry, payloads[index]!, token, expiresAt))
+          } catch (error) {
+            this.#giveBack(replica, won, token)
+            throw error
+          }
         } catch (error) {
           failures.push(error)
           return []
@@ -190,11 +198,17 @@ export class ClassicEngine implements JobEngine, JobKeeper {
     }
   }
 
-  async #payloads(replica: Replica, entries: readonly Entry[]): Promise<(entry: Entry) => Uint8Array> {
-    const missing = entries.filter(({ payload }) => payload === undefined).map(({ offset }) => offset)
-    const places = new Map(entries.map((entry) => [entry, entry.offset]))
-    const fetched = missing.length === 0 ? undefined : await this.deps.queues.payloads(replica.topic, missing, AbortSignal.timeout(30_000))
-    return (entry) => entry.payload ?? fetched!.get(places.get(entry)!)!
+  async #payloads(replica: Replica, entries: readonly Entry[]): Promise<readonly Uint8Array[]> {
+    const payloads = entries.map(({ payload }) => payload)
+    // Twice: a record may have been copied to the log's end, and cut, while it was looked for.
+    for (let looks = 0; looks < 2 && payloads.includes(undefined); looks++) {
+      const missing = entries.flatMap(({ offset }, at) => (payloads[at] === undefined ? [{ offset, at }] : []))
+      const offsets = missing.map(({ offset }) => offset)
+      const found = await this.deps.queues.payloads(replica.topic, offsets, AbortSignal.timeout(30_000))
+      for (const { offset, at } of missing) payloads[at] = found.get(offset)
+    }
+    if (payloads.includes(undefined)) throw new Error(`a job's record is not in ${replica.topic} any more`)
+    return payloads as Uint8Array[]
   }
 
   async settle(lease: Lease, settlement: Settlement, { signal }: DriverCall): Promise<void> {

@@ -1,9 +1,9 @@
 import { type Clock, PortError } from '@pdvend/ports'
 import type { KafkaClient, KafkaProducer, TopicInfo } from '../../client.js'
-import { nameOf, topicOf } from '../topics.js'
+import { nameOf, PARTITION, topicOf } from '../topics.js'
 import { Appender } from './appender.js'
 import { Cleaner } from './cleaner.js'
-import { PARTITION, Replica } from './replica.js'
+import { Replica } from './replica.js'
 import { until } from './signals.js'
 
 export interface QueuesDeps {

@@ -15,6 +15,8 @@ export type LogRecord =
 export type StoredJob = Omit<DriverJob, 'payload' | 'name'> & {
   /** Default 1; more where another engine hands over a job that has failed there. */
   readonly attempt?: number
+  /** Default 0, likewise. */
+  readonly crashes?: number
   /** Present: it is stored as a dead letter. */
   readonly dead?: Death
 }
@@ -55,7 +57,7 @@ export interface NewRecord {
   readonly headers: KafkaHeaders
 }
 
-export function jobRecord({ payload, name: _, ...job }: DriverJob & Pick<StoredJob, 'attempt' | 'dead'>): NewRecord {
+export function jobRecord({ payload, name: _, ...job }: DriverJob & Pick<StoredJob, 'attempt' | 'crashes' | 'dead'>): NewRecord {
   return { key: job.id, value: payload, headers: { job: JSON.stringify(job) } }
 }
 
@@ -75,20 +77,28 @@ export function sizeOf({ key, value, headers }: NewRecord): number {
 
 /**
  * Reads a record. One that another program wrote, without these headers, is a job that is due at once: a CloudEvents envelope
- * runs, and anything else becomes a dead letter with its text. `undefined`: a tombstone.
+ * runs, and anything else becomes a dead letter with its text. `undefined`: a tombstone, or headers that nobody here wrote.
  */
-export function readRecord({ topic, partition, offset, timestamp, key, value, headers }: IncomingRecord): LogRecord | undefined {
+export function readRecord(record: IncomingRecord): LogRecord | undefined {
+  const { value, headers } = record
   const payload = value ?? new Uint8Array()
-  if (headers.ops !== undefined) {
-    const [writer, batch] = text(headers.ops).split(' ') as [string, string]
-    return { kind: 'operations', writer, batch: Number(batch), operations: JSON.parse(text(payload)) as Operation[] }
+  try {
+    if (headers['ops'] !== undefined) {
+      const [writer, batch] = text(headers['ops']).split(' ') as [string, string]
+      return { kind: 'operations', writer, batch: Number(batch), operations: JSON.parse(text(payload)) as Operation[] }
+    }
+    if (headers['moved'] !== undefined) return { kind: 'moved', moved: JSON.parse(text(headers['moved'])) as MovedJob, payload }
+    if (headers['job'] !== undefined) return { kind: 'job', job: JSON.parse(text(headers['job'])) as StoredJob, payload }
+  } catch {
+    // A reader that stopped here would stop all workers for ever; a job among these is kept as one from elsewhere.
+    if (headers['job'] === undefined) return undefined
   }
-  if (headers.moved !== undefined) return { kind: 'moved', moved: JSON.parse(text(headers.moved)) as MovedJob, payload }
-  if (headers.job !== undefined) return { kind: 'job', job: JSON.parse(text(headers.job)) as StoredJob, payload }
-  if (value === null) return undefined
-  const id = `${topic}-${partition}-${offset}`
-  const foreign = { id, dueAt: timestamp, enqueuedAt: timestamp, priority: 0 }
-  return { kind: 'job', job: key === null ? foreign : { ...foreign, key: text(key) }, payload }
+  return value === null ? undefined : { kind: 'job', job: foreignJob(record), payload }
+}
+
+function foreignJob({ topic, partition, offset, timestamp, key }: IncomingRecord): StoredJob {
+  const job = { id: `${topic}-${partition}-${offset}`, dueAt: timestamp, enqueuedAt: timestamp, priority: 0 }
+  return key === null || key.length === 0 ? job : { ...job, key: text(key) }
 }
 
 function text(bytes: Uint8Array): string {

@@ -1,7 +1,8 @@
 import { type Clock, sleep } from '@pdvend/ports'
-import type { IncomingRecord, KafkaClient, KafkaReader } from '../../client.js'
+import type { IncomingRecord, KafkaClient, KafkaReader, ReadBatch } from '../../client.js'
+import { PARTITION } from '../topics.js'
 import type { Appender } from './appender.js'
-import { type NewRecord, type Operation, readRecord } from './records.js'
+import { type Operation, readRecord } from './records.js'
 import { until } from './signals.js'
 import { type Applied, QueueState, type Stored } from './state.js'
 
@@ -10,9 +11,6 @@ const RETRY_MS = [100, 2_000] as const
 
 /** Operations whose fate is not known yet that are remembered after their caller has left. */
 const MAX_ORPHANS = 10_000
-
-/** A queue's topic has one partition: its records are in one order. */
-export const PARTITION = 0
 
 export interface ReplicaDeps {
   readonly client: KafkaClient
@@ -114,21 +112,20 @@ export class Replica {
     )
     this.#state = new QueueState(start.offset)
     this.#reader = await client.reader([{ topic: this.topic, ...start }])
-    this.#loop = this.#read(this.#reader)
+    this.#loop = this.#read()
     await this.#readTo(end.offset, signal)
   }
 
-  async #read(reader: KafkaReader): Promise<void> {
+  async #read(): Promise<void> {
+    let batch: ReadBatch | undefined
     for (let failures = 0; !this.closed;) {
       try {
-        const { records, positions } = await reader.read()
-        const next = positions[0]?.next ?? this.#state.position
-        await this.#checkGap(records[0]?.offset ?? next)
-        for (const record of records) this.#take(record)
-        if (next > this.#state.position) this.#state.position = next
+        // Kept until it has been taken: what comes next counts on it.
+        batch ??= await this.#reader!.read()
+        await this.#takeAll(batch)
+        batch = undefined
         failures = 0
         this.#error = undefined
-        if (records.length > 0) this.#changed()
       } catch (error) {
         if (this.closed) return
         this.#error = error
@@ -136,6 +133,25 @@ export class Replica {
         await sleep(this.deps.clock, Math.min(most, least * 2 ** failures++), this.#stop.signal).catch(() => {})
       }
     }
+  }
+
+  async #takeAll({ records, positions }: ReadBatch): Promise<void> {
+    const next = positions[0]?.next ?? this.#state.position
+    if (next < this.#state.position) return this.#startOver()
+    await this.#checkGap(records[0]?.offset ?? next)
+    for (const record of records) this.#take(record)
+    if (next > this.#state.position) this.#state.position = next
+    if (records.length > 0) this.#changed()
+  }
+
+  /** The topic was deleted and made anew. */
+  async #startOver(): Promise<void> {
+    const start = await offsetOf(this.deps.client, this.topic, 'earliest')
+    const reader = await this.deps.client.reader([{ topic: this.topic, ...start }])
+    await this.#reader?.close()
+    this.#reader = reader
+    this.#state = new QueueState(start.offset)
+    this.#changed()
   }
 
   /**

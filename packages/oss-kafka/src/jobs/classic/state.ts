@@ -143,7 +143,7 @@ export class QueueState {
       order: offset,
       dueAt: Math.ceil(job.dueAt),
       attempt: job.attempt ?? 1,
-      crashes: 0,
+      crashes: job.crashes ?? 0,
       lease: undefined,
       dead: job.dead,
       touched: offset,
