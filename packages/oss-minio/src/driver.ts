@@ -51,6 +51,9 @@ const limits: BlobLimits = {
   maxSignedMs: 7 * 86_400_000,
 }
 
+/** Between two sweeps in a process that runs for long, in milliseconds. */
+const SWEEP_EVERY_MS = 6 * 3_600_000
+
 /** Connects to the bucket of the settings, proves that it answers, and learns what its store keeps. */
 export async function openOssMinio(settings: Settings, deps: AdapterDeps): Promise<BlobDriver> {
   const client = await connect(settings)
@@ -267,8 +270,11 @@ class OssMinioDriver implements BlobDriver {
     this.client.close()
   }
 
-  /** In the background; what a key may not list or remove stays for others. */
+  /** Now and again, in the background; what a key may not list or remove stays for others. */
   sweep(onRemoved: (count: number) => void): void {
+    const timer = setTimeout(() => this.sweep(onRemoved), SWEEP_EVERY_MS)
+    timer.unref()
+    this.#closing.signal.addEventListener('abort', () => clearTimeout(timer))
     const before = new Date(this.clock.now() - this.settings.sweepAfterMs)
     removeStale(this.client, before, this.#closing.signal).then(
       (removed) => removed > 0 && onRemoved(removed),

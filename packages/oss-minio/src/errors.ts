@@ -89,6 +89,8 @@ export const fail = errorTable(
 function keysOf(cause: unknown): readonly string[] {
   if (cause instanceof S3Error) {
     if (cause.status === 400 && /HTTP request to an HTTPS/i.test(cause.message)) return ['plain text']
+    // Stores that keep their users apart have a code of their own for one that is not there, with status 404.
+    if (/UserNotFound$/.test(cause.code)) return ['InvalidAccessKeyId']
     return [cause.code, `HTTP ${cause.status}`]
   }
   if (isRefusal(cause)) return [cause.refusal]

@@ -6,6 +6,7 @@ import type { S3Client, S3Request } from './client/s3-client.js'
 import { S3Error } from './client/s3-error.js'
 import type { WireAnswer } from './client/transport.js'
 import { TransportError } from './client/transport-error.js'
+import { fail } from './errors.js'
 import { crcText, header, quotedEtag, toInfo } from './codec.js'
 
 /** Bodies up to it are read at once: verified before a byte is given out, and their connection free when `get` resolves. */
@@ -43,8 +44,9 @@ export async function openBlob(client: S3Client, key: string, name: string, opti
   const verifier = status === 200 ? verifierOf(headers) : undefined
   const explained = (error: Error, received: number): Promise<Error> =>
     explain(client, name, wanted.offset + received, error, signal.aborted ? new AbortController().signal : signal)
+  const inWords = async (error: Error, received: number): Promise<Error> => fail('get', await explained(error, received), key)
   if (wanted.length > EAGER_BYTES)
-    return { info, range: wanted, body: new BodyStream(message, wanted.length, client.idleTimeoutMs, verifier, explained) }
+    return { info, range: wanted, body: new BodyStream(message, wanted.length, client.idleTimeoutMs, verifier, inWords) }
   const bytes = await readAll(message, signal, client.idleTimeoutMs, wanted.length).catch(async (error: Error) => {
     throw await explained(error, 0)
   })

@@ -56,7 +56,7 @@ export async function provision(env: Readonly<Record<string, string>>): Promise<
 }
 
 /** Unfinished uploads. */
-async function uploadsOf(env: Readonly<Record<string, string>>): Promise<readonly string[]> {
+export async function uploadsOf(env: Readonly<Record<string, string>>): Promise<readonly string[]> {
   const { connect } = await import('../src/driver.js')
   const { elements, textOf } = await import('../src/client/xml.js')
   const client = await connect(await settingsOf(env))

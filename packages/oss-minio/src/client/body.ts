@@ -59,7 +59,7 @@ export function readAll(message: IncomingMessage, signal: AbortSignal, idleTimeo
  */
 export class BodyStream implements AsyncIterableIterator<Uint8Array> {
   #received = 0
-  #waiting: ((error?: Error) => void) | undefined
+  #waiting: (() => void) | undefined
   #over = false
   #failure: Error | undefined
 
@@ -67,9 +67,9 @@ export class BodyStream implements AsyncIterableIterator<Uint8Array> {
     private readonly message: IncomingMessage,
     private readonly length: number,
     private readonly idleTimeoutMs: number,
-    private readonly verifier?: Verifier,
-    /** Gives the better reason for a body that broke off after so many bytes. */
-    private readonly explain: (error: Error, received: number) => Promise<Error> = async (error) => error,
+    private readonly verifier: Verifier | undefined,
+    /** Gives the reason, in the caller's words, for a body that broke off after so many bytes. */
+    private readonly explain: (error: Error, received: number) => Promise<Error>,
   ) {
     const wake = (): void => this.#wake()
     message.on('readable', wake)
@@ -119,21 +119,23 @@ export class BodyStream implements AsyncIterableIterator<Uint8Array> {
     return { done: true, value: undefined }
   }
 
+  /** Resolves when there is a chunk, the end or a failure; a body that stands still for too long is one. */
   #readable(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#wake(TransportError.silent(this.idleTimeoutMs, true)), this.idleTimeoutMs)
-      this.#waiting = (error) => {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.message.destroy()
+        this.#fail(TransportError.silent(this.idleTimeoutMs, true))
+      }, this.idleTimeoutMs)
+      this.#waiting = () => {
         clearTimeout(timer)
         this.#waiting = undefined
-        if (error === undefined) return resolve()
-        this.message.destroy()
-        reject(error)
+        resolve()
       }
     })
   }
 
-  #wake(error?: Error): void {
-    this.#waiting?.(error)
+  #wake(): void {
+    this.#waiting?.()
   }
 
   #fail(error: Error): void {

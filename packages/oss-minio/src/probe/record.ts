@@ -60,12 +60,26 @@ export async function readRecord(
   try {
     const { message, headers } = await client.open({ method: 'GET', name: RECORD, signal })
     const record = parse((await readAll(message, signal, client.idleTimeoutMs, 65_536)).toString('utf8'))
-    return { server: header(headers, 'server') ?? '', ...(record === undefined ? {} : { record }) }
+    if (record === undefined) throw noStore()
+    return { server: header(headers, 'server') ?? '', record }
   } catch (error) {
     // Some stores say 403 to a key that may read and not list, where nothing is.
     if (error instanceof S3Error && (error.code === 'NoSuchKey' || error.code === 'AccessDenied')) return { server: '' }
+    if (error instanceof S3Error && error.code === '' && error.status < 500 && !isPlainText(error)) throw noStore(error)
     throw error
   }
+}
+
+function noStore(cause?: unknown): PortError {
+  return new PortError('CONFIG_INVALID', {
+    detail: 'what answers at PDVEND_BLOB_ENDPOINT is no S3 store, or its console: give the address of its API',
+    cause,
+  })
+}
+
+/** A TLS port that was spoken to in plain text says so in plain text; `errors.ts` has the mend. */
+function isPlainText({ status }: S3Error): boolean {
+  return status === 400
 }
 
 async function learn(client: S3Client, settings: Settings, nowMs: number, signal: AbortSignal): Promise<Measured> {
