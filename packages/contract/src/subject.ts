@@ -43,7 +43,7 @@ export class Subject<Port extends PortName, Face> implements AsyncDisposable {
   /** Unique for this case and run; use it in each name. */
   readonly run: string
   readonly #closers: (() => Promise<unknown>)[] = []
-  readonly #queues = new Set<string>()
+  readonly #queues = new Map<string, Promise<void>>()
 
   constructor(
     readonly suite: ContractSuite<Port, Face>,
@@ -90,10 +90,10 @@ export class Subject<Port extends PortName, Face> implements AsyncDisposable {
             ? (first as { readonly names: readonly string[] }).names
             : []
       const fresh = [...new Set(queues)].filter((queue) => !this.#queues.has(queue))
-      if (fresh.length > 0) {
-        await provision(fresh)
-        for (const queue of fresh) this.#queues.add(queue)
-      }
+      // A worker may ask for a queue while the first job goes in: it is made once, and both wait.
+      const making = fresh.length > 0 ? provision(fresh) : undefined
+      for (const queue of fresh) this.#queues.set(queue, making!)
+      await Promise.all(queues.map((queue) => this.#queues.get(queue)))
       return call()
     })
   }
