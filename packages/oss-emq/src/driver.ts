@@ -162,6 +162,7 @@ class OssEmq implements PushDriver {
       await this.#connection.subscribe([filter], signal).catch((error: unknown) => {
         if (!PortError.is(error, 'PERMISSION_DENIED')) throw error
       })
+    if (this.#auth instanceof DynamicSecurity) await this.#auth.checkDefaults(signal)
     const late = AbortSignal.timeout(this.parts.settings.connectTimeoutMs)
     await this.#settle(AbortSignal.any([signal, late])).catch((error: unknown) => {
       throw late.aborted ? noSharing() : error

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type Clock, type ClockTimer, type DriverCall, type Logger, newId, PortError } from '@pdvend/ports'
-import { clientIdOf, grantsOf } from '../codec.js'
+import { clientIdOf, grantsOf, topicOf } from '../codec.js'
 import type { Credential, CredentialRequest, DeviceAuth, OnCutOff } from './device-auth.js'
 
 /** Mosquitto's dynamic-security plug-in, https://mosquitto.org/documentation/dynamic-security/: commands in JSON, answers to all who subscribe. */
@@ -24,10 +24,11 @@ export interface ControlChannel {
 }
 
 /**
- * Every credential is a client of the broker of its own, with a role of its own, and its name says when it ends and for whom
- * it is: `device~<ns>~<device>~<end>.<groups>.<random>`. So the broker is the registry: any instance can end what another
- * issued, nothing has to be kept beside it, and what a wiped broker forgot is issued anew. *Cost*: the plug-in rewrites its
- * file on each command, so an issue costs two rewrites of a file of about 1 KiB a credential.
+ * Every credential is a client of the broker of its own, and its name says when it ends and for whom it is:
+ * `device~<ns>~<device>~<end>.<groups>.<random>`. So the broker is the registry: any instance can end what another issued,
+ * nothing has to be kept beside it, and what a wiped broker forgot is issued anew. Devices and groups each have a role, made
+ * when it is first missed. *Cost*: the plug-in rewrites its whole file on each command that changes something, so an issue
+ * costs one rewrite, of about 2 KiB a device; beyond some thousand devices use tokens.
  */
 export class DynamicSecurity implements DeviceAuth {
   readonly name = 'dynsec'
@@ -46,9 +47,17 @@ export class DynamicSecurity implements DeviceAuth {
     private readonly cutOff: OnCutOff,
   ) {}
 
-  /** Does the plug-in answer? @throws DEADLINE_EXCEEDED when nothing does */
-  async probe(signal: AbortSignal): Promise<void> {
-    await this.#run([{ command: 'listClients', verbose: false, count: 1, offset: 0 }], signal)
+  /** @throws CONFIG_INVALID where a client may do what no rule forbids: a device would reach everything [P46] */
+  async checkDefaults(signal: AbortSignal): Promise<void> {
+    const [answer] = await this.#run([{ command: 'getDefaultACLAccess' }], signal)
+    const acls = (answer!.data?.acls ?? []) as readonly { readonly acltype: string; readonly allow: boolean }[]
+    const open = acls.filter(({ acltype, allow }) => allow && (acltype === 'publishClientSend' || acltype === 'subscribe'))
+    if (open.length === 0) return
+    throw new PortError('CONFIG_INVALID', {
+      adapter: 'oss-emq',
+      operation: 'open',
+      detail: `the dynamic-security plug-in allows ${open.map(({ acltype }) => acltype).join(' and ')} by default: deny that by setDefaultACLAccess, or every device reaches everything`,
+    })
   }
 
   /** A message on {@link RESPONSE_TOPIC}: answers to this instance, and to others. */
@@ -60,20 +69,17 @@ export class DynamicSecurity implements DeviceAuth {
   async issue(device: string, { groups, expiresAt, signal }: CredentialRequest): Promise<Credential> {
     const username = `${clientIdOf(this.ns, device)}~${expiresAt.toString(36)}.${fingerprint(groups)}.${randomBytes(6).toString('base64url')}`
     const password = randomBytes(24).toString('base64url')
-    const { subscribe, publish } = grantsOf(this.ns, device, groups)
-    const allow = (acltype: string, topic: string) => ({ acltype, topic, priority: 0, allow: true })
-    const acls = [
-      ...subscribe.map((topic) => allow('subscribeLiteral', topic)),
-      ...subscribe.map((topic) => allow('publishClientReceive', topic)),
-      ...publish.map((topic) => allow('publishClientSend', topic)),
-    ]
-    await this.#run(
-      [
-        { command: 'createRole', rolename: username, acls },
-        { command: 'createClient', username, password, clientid: clientIdOf(this.ns, device), roles: [{ rolename: username }] },
-      ],
-      signal,
-    )
+    const roles = [clientIdOf(this.ns, device), ...groups.map((group) => this.#roleOf(group))]
+    const create = {
+      command: 'createClient',
+      username,
+      password,
+      clientid: clientIdOf(this.ns, device),
+      roles: roles.map((rolename) => ({ rolename })),
+    }
+    const [created] = await this.#ask([create], signal)
+    if (created!.error === 'Role not found') await this.#run([...this.#roles(device, groups), create], signal)
+    else refuse(create, created!)
     this.#know(username)
     await this.#endFormer(device, groups, signal)
     return { username, password }
@@ -100,17 +106,17 @@ export class DynamicSecurity implements DeviceAuth {
     const mark = fingerprint(groups)
     const others = (await this.#credentialsOf(device, signal)).filter((username) => markOf(username) !== mark)
     if (others.length === 0) return
-    const now = new Set(grantsOf(this.ns, device, groups).subscribe)
-    const roles = await this.#run(
-      others.map((rolename) => ({ command: 'getRole', rolename })),
+    const wanted = new Set([clientIdOf(this.ns, device), ...groups.map((group) => this.#roleOf(group))])
+    const clients = await this.#run(
+      others.map((username) => ({ command: 'getClient', username })),
       signal,
     )
     const reachesMore = (answer: Answer): boolean => {
-      const { acls = [] } = (answer.data?.role ?? {}) as { acls?: readonly { readonly acltype: string; readonly topic: string }[] }
-      return acls.some(({ acltype, topic }) => acltype === 'subscribeLiteral' && !now.has(topic))
+      const { roles = [] } = (answer.data?.client ?? {}) as { roles?: readonly { readonly rolename: string }[] }
+      return roles.some(({ rolename }) => !wanted.has(rolename))
     }
     await this.#end(
-      others.filter((_, index) => reachesMore(roles[index]!)),
+      others.filter((_, index) => reachesMore(clients[index]!)),
       'revoked',
       signal,
     )
@@ -126,11 +132,8 @@ export class DynamicSecurity implements DeviceAuth {
   async #end(usernames: readonly string[], reason: 'revoked' | 'expired', signal: AbortSignal): Promise<void> {
     if (usernames.length === 0) return
     await this.#run(
-      usernames.flatMap((username) => [
-        // Deleting disconnects its user, without its will.
-        { command: 'deleteClient', username },
-        { command: 'deleteRole', rolename: username },
-      ]),
+      // Deleting disconnects its user, without its will.
+      usernames.map((username) => ({ command: 'deleteClient', username })),
       signal,
     )
     for (const username of usernames) {
@@ -138,6 +141,22 @@ export class DynamicSecurity implements DeviceAuth {
       const [, , device] = username.split('~')
       this.cutOff(device!, username, reason)
     }
+  }
+
+  #roleOf(group: string): string {
+    return `group~${this.ns}~${group}`
+  }
+
+  /** What a device may do by itself, and what its groups add. */
+  #roles(device: string, groups: readonly string[]): readonly Command[] {
+    const allow = (acltype: string, topic: string) => ({ acltype, topic, priority: 0, allow: true })
+    const reach = (topic: string) => [allow('subscribeLiteral', topic), allow('publishClientReceive', topic)]
+    const { subscribe, publish } = grantsOf(this.ns, device, [])
+    const acls = [...subscribe.flatMap(reach), ...publish.map((topic) => allow('publishClientSend', topic))]
+    return [
+      { command: 'createRole', rolename: clientIdOf(this.ns, device), acls },
+      ...groups.map((group) => ({ command: 'createRole', rolename: this.#roleOf(group), acls: reach(topicOf(this.ns, { group })) })),
+    ]
   }
 
   #know(username: string): void {
@@ -178,6 +197,12 @@ export class DynamicSecurity implements DeviceAuth {
   }
 
   async #run(commands: readonly Command[], signal: AbortSignal): Promise<readonly Answer[]> {
+    const answers = await this.#ask(commands, signal)
+    answers.forEach((answer, index) => refuse(commands[index]!, answer))
+    return answers
+  }
+
+  async #ask(commands: readonly Command[], signal: AbortSignal): Promise<readonly Answer[]> {
     const ids = commands.map(() => newId())
     const late = new AbortController()
     const timer = this.clock.timer(ANSWER_MS, () =>
@@ -207,17 +232,17 @@ export class DynamicSecurity implements DeviceAuth {
         JSON.stringify({ commands: commands.map((command, index) => ({ ...command, correlationData: ids[index] })) }),
         all,
       )
-      const got = await answers
-      got.forEach((answer, index) => {
-        if (answer.error !== undefined && !DONE_BEFORE.has(answer.error))
-          throw new PortError('PERMISSION_DENIED', { adapter: 'oss-emq', detail: `${commands[index]!.command}: ${answer.error}` })
-      })
-      return got
+      return await answers
     } finally {
       timer.cancel()
       for (const id of ids) this.#pending.delete(id)
     }
   }
+}
+
+function refuse({ command }: Command, { error }: Answer): void {
+  if (error === undefined || DONE_BEFORE.has(error)) return
+  throw new PortError('PERMISSION_DENIED', { adapter: 'oss-emq', detail: `${command}: ${error}` })
 }
 
 /** Says whether two sets of groups are the same; short, for user names. */
