@@ -141,11 +141,21 @@ export async function end(client: MqttClient, politely = false): Promise<void> {
 
 /** @throws PERMISSION_DENIED naming the filter */
 export async function subscribe(client: MqttClient, filters: readonly string[]): Promise<void> {
-  const granted = await client.subscribeAsync([...filters], { qos: 1 }).catch((cause: unknown) => {
-    throw client.connected ? denied(filters.join(', '), cause) : new PortError('UNAVAILABLE', { adapter: 'oss-emq', cause })
+  const granted = await client.subscribeAsync([...filters], { qos: 1 }).then(
+    (grants) => grants.map(({ qos }) => qos),
+    (cause: { readonly packet?: { readonly granted?: readonly unknown[] } }) => {
+      // mqtt.js rejects where the broker refuses one of them.
+      if (client.connected && Array.isArray(cause.packet?.granted)) return cause.packet.granted.map(Number)
+      throw new PortError('UNAVAILABLE', { adapter: 'oss-emq', operation: 'receive', detail: 'the connection was lost', cause })
+    },
+  )
+  const refused = filters.filter((_, index) => granted[index]! > 2)
+  if (refused.length === 0) return
+  throw new PortError('PERMISSION_DENIED', {
+    adapter: 'oss-emq',
+    operation: 'receive',
+    detail: `the broker does not let the app subscribe to ${refused.join(', ')}: check the rules of PDVEND_PUSH_USERNAME`,
   })
-  const refused = granted.find(({ qos }) => qos > 2)
-  if (refused !== undefined) throw denied(refused.topic)
 }
 
 /**
@@ -200,15 +210,6 @@ function refusal(cause: unknown, url: string): PortError {
   if (message === 'connack timeout')
     return new PortError('UNAVAILABLE', { ...place, detail: 'no broker answers there in time: check PDVEND_PUSH_URL' })
   return fail('open', cause)
-}
-
-function denied(filter: string, cause?: unknown): PortError {
-  return new PortError('PERMISSION_DENIED', {
-    adapter: 'oss-emq',
-    operation: 'receive',
-    detail: `the broker does not let the app subscribe to ${filter}: check the rules of PDVEND_PUSH_USERNAME`,
-    ...(cause === undefined ? {} : { cause }),
-  })
 }
 
 export type { MqttClient }
