@@ -4,7 +4,7 @@ import { failed } from './errors.js'
 import { silent } from './transport.js'
 
 /** A body up to it is read and checked before `get` answers: its connection is free at once, and no damaged byte is handed out. */
-export const SMALL_BYTES = 262_144
+const SMALL_BYTES = 262_144
 
 /** Fed with a body's bytes, in order. */
 export interface BodyCheck {

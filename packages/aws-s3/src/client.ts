@@ -46,10 +46,34 @@ export function openStore(settings: Settings): Store {
  * The client that signs URLs: its requests never leave, and nothing is added to them. With the first one's settings a signed PUT
  * would hold the checksum of an empty body [B108].
  */
-export function openSigningClient(settings: Settings): S3Client {
+export function openSigningClient(settings: Settings, signedPut: SignedPut): S3Client {
   const address = settings.publicEndpoint ?? settings.endpoint
-  return new S3Client({ ...sharedConfig(settings), ...(address === undefined ? {} : { endpoint: address }), cacheMiddleware: false })
+  const client = new S3Client({
+    ...sharedConfig(settings),
+    ...(address === undefined ? {} : { endpoint: address }),
+    cacheMiddleware: false,
+  })
+  if (signedPut === 'guarded')
+    client.middlewareStack.add(
+      (next, { commandName }) =>
+        (args) => {
+          const { request } = args as unknown as { request: MutableRequest & { query: Record<string, string> } }
+          if (commandName === 'PutObjectCommand') request.headers[COPY_SOURCE] = request.query[COPY_SOURCE] = ''
+          return next(args)
+        },
+      { step: 'build', name: 'pdvendGuard' },
+    )
+  return client
 }
+
+/**
+ * [B115] S3 refuses headers that a signed URL does not name. MinIO carries out a copy that such a header asks for, of any blob
+ * (CVE-2026-97731), and is not alone. `guarded`: the header is signed as an empty one, which such a store finds in the query.
+ * `unsafe`: that does not help either, and no URL is signed.
+ */
+export type SignedPut = 'plain' | 'guarded' | 'unsafe'
+
+export const COPY_SOURCE = 'x-amz-copy-source'
 
 function sharedConfig(settings: Settings): S3ClientConfig {
   const { region, endpoint, accessKey, secretKey } = settings

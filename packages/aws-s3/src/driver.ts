@@ -31,7 +31,7 @@ import {
   type SignRequest,
 } from '@pdvend/ports'
 import { OpenBodies } from './body.js'
-import { cancellable, openStore, type Store } from './client.js'
+import { cancellable, openStore, type SignedPut, type Store } from './client.js'
 import {
   fitsXml,
   fromAttributes,
@@ -52,7 +52,7 @@ import { isAmazon, type Settings } from './config.js'
 import { Copier } from './copies.js'
 import { failed, mayBeExpired } from './errors.js'
 import { send } from './multipart.js'
-import { type Conditions, ofAmazon, probe } from './probe.js'
+import { ofAmazon, probe, type SignPut, type StoreTraits } from './probe.js'
 import { Signer } from './signer.js'
 import { sweepUploads, Uploads } from './uploads.js'
 
@@ -80,8 +80,14 @@ export async function openAwsS3(settings: Settings, { clock, log, signal }: Adap
       if (PortError.is(error, 'UNAVAILABLE') && error.outcome === 'not-applied') return prove(store, signal)
       throw error
     })
-    const conditions = isAmazon(settings) ? ofAmazon : await probe(store, signal)
-    const driver = new AwsS3Driver(store, settings, new Signer(settings, store.transport, clock), conditions)
+    const signer = (signedPut: SignedPut, of = settings): Signer => new Signer(of, store.transport, clock, signedPut)
+    const signPut: SignPut = async (key, signedPut) => {
+      // The probe's own requests go where the app's go, not where browsers come in.
+      const request = { method: 'PUT', key, contentType: 'text/plain', expiresAt: new Date(clock.now() + 60_000) } as const
+      return (await signer(signedPut, { ...settings, publicEndpoint: undefined }).sign(request)) as SignedUrl
+    }
+    const traits = isAmazon(settings) ? ofAmazon : await probe(store, signPut, signal)
+    const driver = new AwsS3Driver(store, settings, signer(traits.signedPut), traits)
     if (settings.sweepAfterMs !== undefined)
       await sweepUploads(store, clock.now() - settings.sweepAfterMs, signal).catch((error: unknown) =>
         log.warn({ error: String(error) }, 'could not look for multipart uploads that killed writers left'),
@@ -131,15 +137,21 @@ class AwsS3Driver implements BlobDriver {
     private readonly store: Store,
     private readonly settings: Settings,
     private readonly signer: Signer,
-    conditions: Conditions,
+    traits: StoreTraits,
   ) {
     const { maxSockets, requestTimeoutMs, checksums } = settings
-    this.capabilities = { ...conditions.capabilities, signedUrls: true, signedPost: true }
-    this.facts = { bucket: settings.bucket, store: settings.endpoint ?? 'Amazon S3', checksums, conditions: conditions.summary }
+    this.capabilities = traits.capabilities
+    this.facts = {
+      bucket: settings.bucket,
+      store: settings.endpoint ?? 'Amazon S3',
+      checksums,
+      conditions: traits.summary,
+      signedPut: traits.signedPut,
+    }
     // Half of the connections are always left to calls.
     this.#bodies = new OpenBodies(Math.max(1, Math.floor(maxSockets / 2)), requestTimeoutMs)
     this.#uploads = new Uploads(store, checksums)
-    this.#copier = new Copier(store, this.#uploads, conditions.onCopies)
+    this.#copier = new Copier(store, this.#uploads, traits.onCopies)
   }
 
   async put(key: string, body: BlobBody, options: DriverPut): Promise<BlobInfo> {

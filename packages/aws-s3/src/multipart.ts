@@ -4,7 +4,7 @@ import { backoffMs, type BlobBody, defaultRetry, mayRetry, PortError, type Repea
 import { type Cuts, MemoryCuts, StreamCuts } from './cuts.js'
 
 /** S3: a multipart upload has at most so many parts. */
-export const MAX_PARTS = 10_000
+const MAX_PARTS = 10_000
 
 /** One part that the store has. */
 export interface Part {

@@ -8,24 +8,26 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
-import type { BlobCapabilities, PortError } from '@pdvend/ports'
-import { cancellable, type Store } from './client.js'
+import type { BlobCapabilities, PortError, SignedUrl } from '@pdvend/ports'
+import { cancellable, COPY_SOURCE, type SignedPut, type Store } from './client.js'
 import { quoted } from './codec.js'
 import type { ConditionsOnCopies } from './copies.js'
 import { failed } from './errors.js'
 
-/** Which conditions a store keeps. */
-export interface Conditions {
-  readonly capabilities: Pick<BlobCapabilities, 'conditionalWrites' | 'conditionalDelete' | 'conditionalCopy'>
+/** What a store keeps of the conditions, and how its signed URLs can be trusted. */
+export interface StoreTraits {
+  readonly capabilities: BlobCapabilities
   readonly onCopies: ConditionsOnCopies
+  readonly signedPut: SignedPut
   /** For `doctor`. */
   readonly summary: string
 }
 
 /** S3 keeps them all: on put since August 2024, on delete and on the target of a copy since autumn 2025. */
-export const ofAmazon: Conditions = {
-  capabilities: { conditionalWrites: true, conditionalDelete: true, conditionalCopy: true },
+export const ofAmazon: StoreTraits = {
+  capabilities: { conditionalWrites: true, conditionalDelete: true, conditionalCopy: true, signedUrls: true, signedPost: true },
   onCopies: 'native',
+  signedPut: 'plain',
   summary: 'all',
 }
 
@@ -35,11 +37,12 @@ const ABSENT = quoted('ffffffffffffffffffffffffffffffff')
 /**
  * Measures what another store keeps, for many drop a condition that they do not know and answer with success. Each request must
  * fail with 412; one that succeeds, or fails in another way, has shown that its condition is not kept. Needs the permission to
- * write and delete below `pdvend-probe/`, and leaves nothing there.
+ * write and delete below `pdvend-probe/`, and leaves nothing there. The attack on signed URLs of B115 is tried, too.
  */
-export async function probe(store: Store, signal: AbortSignal): Promise<Conditions> {
+export async function probe(store: Store, sign: SignPut, signal: AbortSignal): Promise<StoreTraits> {
   const { client, bucket: Bucket } = store
   const object = { Bucket, Key: `pdvend-probe/${randomUUID()}` }
+  const target = { Bucket, Key: `${object.Key}-copied` }
   const kept = async (attempt: () => Promise<unknown>): Promise<boolean> => {
     const error = await attempt().then(
       () => undefined,
@@ -74,16 +77,49 @@ export async function probe(store: Store, signal: AbortSignal): Promise<Conditio
   try {
     const writes = (await kept(() => put({ IfNoneMatch: '*' }))) && (await kept(() => put({ IfMatch: ABSENT }))) && (await kept(compose))
     const source = await kept(() => copy({ CopySourceIfMatch: ABSENT }))
-    const target = await kept(() => copy({ IfNoneMatch: '*' }))
+    const onTarget = await kept(() => copy({ IfNoneMatch: '*' }))
     const deletes = await kept(() => client.send(cancellable(new DeleteObjectCommand({ ...object, IfMatch: ABSENT }), signal)))
-    const all = { writes, 'copy source': source, 'copy target': target, deletes }
+    const signedPut = await probeSignedPut(sign, target.Key, `/${Bucket}/${object.Key}`, signal)
+    const all = { writes, 'copy source': source, 'copy target': onTarget, deletes }
     return {
-      capabilities: { conditionalWrites: writes, conditionalDelete: deletes, conditionalCopy: source },
-      onCopies: target ? 'native' : 'composed',
+      capabilities: {
+        conditionalWrites: writes,
+        conditionalDelete: deletes,
+        conditionalCopy: source,
+        signedUrls: signedPut !== 'unsafe',
+        signedPost: true,
+      },
+      onCopies: onTarget ? 'native' : 'composed',
+      signedPut,
       summary: `kept: ${names(all, true)}; not: ${names(all, false)}`,
     }
   } finally {
-    await client.send(cancellable(new DeleteObjectCommand(object), signal)).catch(() => undefined)
+    for (const mine of [object, target]) await client.send(cancellable(new DeleteObjectCommand(mine), signal)).catch(() => undefined)
+  }
+}
+
+/** Signs a PUT of a name, under the endpoint of the app. */
+export type SignPut = (name: string, signedPut: SignedPut) => Promise<SignedUrl>
+
+/** The attack itself, on the probe's own objects. */
+async function probeSignedPut(sign: SignPut, name: string, source: string, signal: AbortSignal): Promise<SignedPut> {
+  const succeeds = async (signedPut: SignedPut, more: Readonly<Record<string, string>>): Promise<boolean> => {
+    const { url, headers } = await sign(name, signedPut)
+    const answer = await fetch(url, {
+      method: 'PUT',
+      headers: { ...headers, ...more },
+      body: more[COPY_SOURCE] === undefined ? 'x' : '',
+      signal,
+    })
+    await answer.body?.cancel()
+    return answer.ok
+  }
+  const attack = { [COPY_SOURCE]: source }
+  try {
+    if (!(await succeeds('plain', attack))) return 'plain'
+    return !(await succeeds('guarded', attack)) && (await succeeds('guarded', {})) ? 'guarded' : 'unsafe'
+  } catch (cause) {
+    throw failed('open', (cause as Error).cause ?? cause, name)
   }
 }
 

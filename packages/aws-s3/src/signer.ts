@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { type Clock, PortError, type SignedForm, type SignedUrl, type SignRequest } from '@pdvend/ports'
-import { openSigningClient } from './client.js'
+import { COPY_SOURCE, openSigningClient, type SignedPut } from './client.js'
 import type { Settings } from './config.js'
 import type { Transport } from './transport.js'
 
@@ -17,8 +17,9 @@ export class Signer {
     private readonly settings: Settings,
     private readonly transport: Transport,
     private readonly clock: Clock,
+    signedPut: SignedPut,
   ) {
-    this.#client = openSigningClient(settings)
+    this.#client = openSigningClient(settings, signedPut)
   }
 
   /** What the store's clock shows, as far as its answers have told. */
@@ -45,9 +46,10 @@ export class Signer {
     }
     const { contentType, sizeBytes } = request
     const size = sizeBytes === undefined ? {} : { ContentLength: sizeBytes }
-    const signableHeaders = new Set(['host', 'content-type', ...(sizeBytes === undefined ? [] : ['content-length'])])
+    const unhoistableHeaders = new Set([COPY_SOURCE])
+    const signableHeaders = new Set(['host', 'content-type', COPY_SOURCE, ...(sizeBytes === undefined ? [] : ['content-length'])])
     const command = new PutObjectCommand({ ...object, ContentType: contentType, ...size })
-    const url = await getSignedUrl(this.#client, command, { expiresIn, signingDate, signableHeaders })
+    const url = await getSignedUrl(this.#client, command, { expiresIn, signingDate, signableHeaders, unhoistableHeaders })
     // Content-Length is signed, too; every client sets it by itself, and a browser allows nobody else to.
     return { url, method: 'PUT', headers: { 'content-type': contentType }, expiresAt }
   }
