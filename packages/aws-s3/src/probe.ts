@@ -78,8 +78,9 @@ export async function probe(store: Store, sign: SignPut, signal: AbortSignal): P
     const writes = (await kept(() => put({ IfNoneMatch: '*' }))) && (await kept(() => put({ IfMatch: ABSENT }))) && (await kept(compose))
     const source = await kept(() => copy({ CopySourceIfMatch: ABSENT }))
     const onTarget = await kept(() => copy({ IfNoneMatch: '*' }))
-    const deletes = await kept(() => client.send(cancellable(new DeleteObjectCommand({ ...object, IfMatch: ABSENT }), signal)))
     const signedPut = await probeSignedPut(sign, target.Key, `/${Bucket}/${object.Key}`, signal)
+    // Last: a store that drops the condition deletes the object.
+    const deletes = await kept(() => client.send(cancellable(new DeleteObjectCommand({ ...object, IfMatch: ABSENT }), signal)))
     const all = { writes, 'copy source': source, 'copy target': onTarget, deletes }
     return {
       capabilities: {
