@@ -114,6 +114,19 @@ for (const [library, open] of libraries)
       await producer.close()
     })
 
+    test('what is compressed comes back, by every algorithm that the client has', async () => {
+      const all = library === 'kafkajs' ? (['none', 'gzip'] as const) : (['none', 'gzip', 'snappy', 'lz4'] as const)
+      for (const compression of all) {
+        const topic = await topicOf()
+        const producer = await client.producer({ compression })
+        const values = Array.from({ length: 50 }, (_, n) => `${n} ${'pão de queijo '.repeat(50)}`)
+        const outcomes = await producer.send(values.map((value) => record(topic, value)))
+        expect([compression, outcomes]).toEqual([compression, values.map((_, offset) => ({ offset }))])
+        expect(texts(await contents(topic))).toEqual(values)
+        await producer.close()
+      }
+    })
+
     test('concurrent calls keep their order in each partition, and each gets its own offsets', async () => {
       const topic = await topicOf(2)
       const producer = await client.producer()

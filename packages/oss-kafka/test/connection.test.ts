@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import * as zlib from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type KafkaDoors, startKafkaDoors, whyMissing } from '@pdvend/engines'
 import { PortError, readSettings } from '@pdvend/ports'
@@ -74,6 +75,13 @@ describe('what needs no broker', () => {
       'need PDVEND_TELEMETRY_SASL',
     ])
       expect(error!.message).toContain(part)
+  })
+
+  test('a compression that the client or this Node.js does not have', async () => {
+    const kafkajs = await refusalOf(named('BROKERS=127.0.0.1:1', 'COMPRESSION=snappy'))
+    expect(kafkajs!.message).toMatch(/CONFIG_INVALID.*PDVEND_TELEMETRY_COMPRESSION=snappy needs PDVEND_TELEMETRY_CLIENT=platformatic/)
+    const zstd = await refusalOf(named('BROKERS=127.0.0.1:1', 'COMPRESSION=zstd', 'CLIENT=platformatic'))
+    expect(zstd!.code).toBe('zstdCompressSync' in zlib ? 'UNAVAILABLE' : 'CONFIG_INVALID')
   })
 
   test('brokers are host and port, without a scheme', async () => {

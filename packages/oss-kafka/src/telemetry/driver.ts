@@ -1,3 +1,4 @@
+import * as zlib from 'node:zlib'
 import {
   type AdapterDeps,
   type DriverCall,
@@ -33,12 +34,8 @@ const MAX_EVENT_BYTES = 1_000 * 1_024
  */
 export async function openTelemetry(settings: Settings, { signal }: AdapterDeps): Promise<TelemetryDriver> {
   const connection = await connectionOf(settings, 'TELEMETRY', ADAPTER)
-  if (settings.client === 'kafkajs' && settings.compression !== 'none' && settings.compression !== 'gzip')
-    throw new PortError('CONFIG_INVALID', {
-      adapter: ADAPTER,
-      operation: 'open',
-      detail: `PDVEND_TELEMETRY_COMPRESSION=${settings.compression} needs PDVEND_TELEMETRY_CLIENT=platformatic; kafkajs has none and gzip`,
-    })
+  const cannot = whyNotCompressed(settings)
+  if (cannot !== undefined) throw new PortError('CONFIG_INVALID', { adapter: ADAPTER, operation: 'open', detail: cannot })
   const client = await openClient(connection)
   try {
     const topic = await within(signal, checkedTopic(client.admin, settings))
@@ -157,6 +154,15 @@ class KafkaTelemetry implements TelemetryDriver {
     this.#closed ??= this.client.close()
     return this.#closed
   }
+}
+
+function whyNotCompressed({ client, compression }: Settings): string | undefined {
+  const setting = `PDVEND_TELEMETRY_COMPRESSION=${compression}`
+  if (client === 'kafkajs' && compression !== 'none' && compression !== 'gzip')
+    return `${setting} needs PDVEND_TELEMETRY_CLIENT=platformatic; kafkajs has none and gzip`
+  // Node.js has it since 22.15.
+  if (compression === 'zstd' && !('zstdCompressSync' in zlib)) return `${setting} needs Node.js 22.15 or later; this is ${process.version}`
+  return undefined
 }
 
 function isAtFault({ code }: PortError): boolean {
