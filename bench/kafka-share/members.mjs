@@ -1,13 +1,15 @@
 // Members of a group that take a topic's records in batches, each settled or committed before the next is asked for: the share
 // group's way, and the two classic clients' own consumer loops.
-import { alterShareGroup, ShareConsumer } from '@pdvend/kafka-share-consumer'
+import { ShareAdmin, ShareConsumer } from '@pdvend/kafka-share-consumer'
 import { Consumer } from '@platformatic/kafka'
 import { Kafka, logLevel } from 'kafkajs'
 
 /** Each: `open({ brokers, topic, group, batch, handle })` gives `close`; `handle(count)` is told after each batch, and may return a promise. */
 export const members = {
   'share group': async ({ brokers, topic, group, batch, handle }) => {
-    await alterShareGroup({ bootstrapBrokers: brokers, groupId: group }, { 'share.auto.offset.reset': 'earliest' })
+    const admin = new ShareAdmin({ bootstrapBrokers: brokers })
+    await admin.alter(group, { 'share.auto.offset.reset': 'earliest' })
+    await admin.close()
     const consumer = await ShareConsumer.open({ bootstrapBrokers: brokers, groupId: group, topics: [topic] })
     let closed = false
     const work = async () => {
@@ -28,7 +30,7 @@ export const members = {
   },
   kafkajs: async ({ brokers, topic, group, batch, handle }) => {
     const kafka = new Kafka({ clientId: 'bench', brokers, logLevel: logLevel.NOTHING })
-    const consumer = kafka.consumer({ groupId: group, sessionTimeout: 6_000, heartbeatInterval: 500 })
+    const consumer = kafka.consumer({ groupId: group, sessionTimeout: 6_000, heartbeatInterval: 500, maxWaitTimeInMs: 500 })
     await consumer.connect()
     await consumer.subscribe({ topic, fromBeginning: true })
     let waiting = 0

@@ -44,7 +44,7 @@ export class Cluster {
   readonly #topicNames = new Map<string, string>()
   readonly #leaders = new Map<string, LeaderHint>()
   #refreshing: Promise<void> | undefined
-  #coordinator: number | undefined
+  readonly #coordinators = new Map<string, number>()
 
   constructor({ bootstrapBrokers, clientId = 'kafka-share-consumer', connection = {} }: ClusterOptions) {
     this.#bootstrap = bootstrapBrokers.map(toBroker)
@@ -77,9 +77,10 @@ export class Cluster {
     throw new ShareError('UNAVAILABLE', `no broker answers at ${tried}`, failures.at(-1))
   }
 
-  /** The group's coordinator, kept until {@link forgetCoordinator}. */
+  /** A group's coordinator, kept until {@link forgetCoordinator}. */
   async coordinator(groupId: string): Promise<Connection> {
-    if (this.#coordinator === undefined) {
+    let nodeId = this.#coordinators.get(groupId)
+    if (nodeId === undefined) {
       const { coordinators } = await answer(call(await this.anyConnection(), findCoordinatorV4.api, GROUP, [groupId]))
       const found = coordinators[0]
       if (found === undefined || found.errorCode !== codes.NONE) {
@@ -88,13 +89,14 @@ export class Cluster {
         throw new ShareError(code, `no coordinator for group "${groupId}": ${describeCode(errorCode, errorMessage)}`)
       }
       this.#brokers.set(found.nodeId, { host: found.host, port: found.port })
-      this.#coordinator = found.nodeId
+      nodeId = found.nodeId
+      this.#coordinators.set(groupId, nodeId)
     }
-    return this.controlConnection(this.#coordinator)
+    return this.controlConnection(nodeId)
   }
 
   forgetCoordinator(): void {
-    this.#coordinator = undefined
+    this.#coordinators.clear()
   }
 
   /** Asks any broker who leads these topics; calls at the same time share one request. */

@@ -9,10 +9,4 @@ export {
   type ShareConsumerOptions,
   type ShareConsumerState,
 } from './share-consumer.js'
-export {
-  alterShareGroup,
-  describeShareGroup,
-  type ShareGroupSettings,
-  type SharePartitionProgress,
-  type ShareSupport,
-} from './share-group.js'
+export { ShareAdmin, type ShareGroupSettings, type SharePartitionProgress, type ShareSupport } from './share-group.js'

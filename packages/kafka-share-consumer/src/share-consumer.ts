@@ -8,7 +8,7 @@ import { Membership } from './membership.js'
 import type { AssignedTopic } from './protocol/share-group-heartbeat.js'
 import type { ShareRecord } from './record.js'
 import { keyOf, ShareSession, type Member } from './share-session.js'
-import { askSupport, type ShareSupport } from './share-group.js'
+import { askSupport, ShareAdmin, type ShareSupport } from './share-group.js'
 
 export interface ShareConsumerOptions extends ClusterOptions {
   /** The share group. All its members should name the same topics. */
@@ -84,13 +84,8 @@ export class ShareConsumer implements AsyncDisposable, AsyncIterable<ShareRecord
 
   /** Whether the brokers have share groups, and renewal. @throws ShareError UNAVAILABLE */
   static async isSupported(options: ClusterOptions): Promise<ShareSupport> {
-    const cluster = new Cluster(options)
-    try {
-      const { version: _, ...support } = await askSupport(cluster)
-      return support
-    } finally {
-      await cluster.close()
-    }
+    await using admin = new ShareAdmin(options)
+    return await admin.support()
   }
 
   /**

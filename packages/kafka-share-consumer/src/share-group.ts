@@ -43,29 +43,6 @@ const GROUP_RESOURCE = 32
 const SET = 0
 const DELETE = 1
 
-/**
- * Sets what holds for a group as a whole, before or after it has members, e.g. `{ 'share.auto.offset.reset': 'earliest',
- * 'share.record.lock.duration.ms': 30_000 }`. A new group starts at the end of the topic unless `earliest` is set before its
- * first member joins. Needs the right to alter the group's configuration.
- *
- * @throws ShareError REFUSED with the broker's reason | UNAVAILABLE
- */
-export async function alterShareGroup(options: ClusterOptions & { readonly groupId: string }, settings: ShareGroupSettings): Promise<void> {
-  const cluster = new Cluster(options)
-  try {
-    const configs = Object.entries(settings).map(([name, value]) =>
-      value === null ? { name, configOperation: DELETE } : { name, configOperation: SET, value: String(value) },
-    )
-    // The client's types know the resources of Kafka 3 only.
-    const resources = [{ resourceType: GROUP_RESOURCE, resourceName: options.groupId, configs }] as unknown as AlteredResources
-    await call(await cluster.anyConnection(), incrementalAlterConfigsV1.api, resources, false).catch((cause: unknown) => {
-      throw explain(cause, options.groupId)
-    })
-  } finally {
-    await cluster.close()
-  }
-}
-
 /** How far a share group has come in one partition. */
 export interface SharePartitionProgress {
   readonly topic: string
@@ -76,18 +53,63 @@ export interface SharePartitionProgress {
   readonly lag: bigint
 }
 
-/**
- * Where the group stands, by its coordinator: for monitoring, and to delete what is before `startOffset`.
- * @throws ShareError REFUSED | UNAVAILABLE
- */
-export async function describeShareGroup(
-  options: ClusterOptions & { readonly groupId: string; readonly topics: readonly string[] },
-): Promise<readonly SharePartitionProgress[]> {
-  const { groupId, topics } = options
-  const cluster = new Cluster(options)
-  try {
-    const partitions = await cluster.partitionsOf(topics)
-    const coordinator = await cluster.coordinator(groupId)
+/** Looks after share groups over connections of its own, until it is closed. */
+export class ShareAdmin implements AsyncDisposable {
+  readonly #cluster: Cluster
+
+  constructor(options: ClusterOptions) {
+    this.#cluster = new Cluster(options)
+  }
+
+  /** What the brokers can do. @throws ShareError UNAVAILABLE */
+  async support(): Promise<ShareSupport> {
+    const { version: _, ...support } = await askSupport(this.#cluster)
+    return support
+  }
+
+  /**
+   * Sets what holds for a group as a whole, before or after it has members, e.g. `{ 'share.auto.offset.reset': 'earliest',
+   * 'share.record.lock.duration.ms': 30_000 }`. A new group starts at the end of the topic unless `earliest` is set before its
+   * first member joins. Needs the right to alter the group's configuration.
+   *
+   * @throws ShareError REFUSED with the broker's reason | UNAVAILABLE
+   */
+  async alter(groupId: string, settings: ShareGroupSettings): Promise<void> {
+    const configs = Object.entries(settings).map(([name, value]) =>
+      value === null ? { name, configOperation: DELETE } : { name, configOperation: SET, value: String(value) },
+    )
+    // The client's types know the resources of Kafka 3 only.
+    const resources = [{ resourceType: GROUP_RESOURCE, resourceName: groupId, configs }] as unknown as AlteredResources
+    await call(await this.#cluster.anyConnection(), incrementalAlterConfigsV1.api, resources, false).catch((cause: unknown) => {
+      throw explain(cause, groupId)
+    })
+  }
+
+  /**
+   * Where a group stands, by its coordinator: for monitoring, and to delete what is before `startOffset`.
+   * @throws ShareError REFUSED | UNAVAILABLE
+   */
+  async describe(groupId: string, topics: readonly string[]): Promise<readonly SharePartitionProgress[]> {
+    try {
+      return await this.#describe(groupId, topics)
+    } catch (error) {
+      // It may have moved: the next call looks it up.
+      this.#cluster.forgetCoordinator()
+      throw error
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#cluster.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #describe(groupId: string, topics: readonly string[]): Promise<readonly SharePartitionProgress[]> {
+    const partitions = await this.#cluster.partitionsOf(topics)
+    const coordinator = await this.#cluster.coordinator(groupId)
     const { groups } = await call(coordinator, describeShareGroupOffsets, { groupId, topics: partitions })
     const [group] = groups
     const failed = [group, ...(group?.partitions ?? [])].find((each) => each !== undefined && each.errorCode !== codes.NONE)
@@ -97,8 +119,6 @@ export async function describeShareGroup(
       throw new ShareError(isFatal(errorCode) ? 'REFUSED' : 'UNAVAILABLE', text)
     }
     return group.partitions.map(({ topic, partition, startOffset, lag }) => ({ topic, partition, startOffset, lag }))
-  } finally {
-    await cluster.close()
   }
 }
 

@@ -1,5 +1,5 @@
 import { Admin, Producer } from '@platformatic/kafka'
-import { alterShareGroup, ShareConsumer, type ShareConsumerOptions, type ShareRecord } from '../src/index.js'
+import { ShareAdmin, ShareConsumer, type ShareConsumerOptions, type ShareRecord } from '../src/index.js'
 
 let names = 0
 
@@ -29,7 +29,8 @@ export async function setUp(
     await admin.close()
   }
   const lock = lockMs === undefined ? {} : { 'share.record.lock.duration.ms': lockMs }
-  await alterShareGroup({ bootstrapBrokers, groupId: name }, { 'share.auto.offset.reset': 'earliest', ...lock, ...settings })
+  await using groups = new ShareAdmin({ bootstrapBrokers })
+  await groups.alter(name, { 'share.auto.offset.reset': 'earliest', ...lock, ...settings })
   return { bootstrapBrokers, topic: name, groupId: name }
 }
 

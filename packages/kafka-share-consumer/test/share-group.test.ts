@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, test } from '@jest/globals'
 import { startEngine, whyMissing } from '@pdvend/engines'
-import { describeShareGroup, ShareConsumer, ShareError, type ShareConsumerEvent, type ShareRecord } from '../src/index.js'
+import { ShareAdmin, ShareConsumer, ShareError, type ShareConsumerEvent, type ShareRecord } from '../src/index.js'
 import { eventually, next, numberOf, open, produce, setUp, take, type Bench } from './kafka.js'
 
 const LIMIT_MS = 60_000
@@ -237,7 +237,8 @@ function describeShareGroups(version: string): void {
     'where a group stands is told: what is done, and what is not',
     async () => {
       const bench = await setUp(engine.url)
-      const place = async () => (await describeShareGroup({ ...bench, topics: [bench.topic] }))[0]!
+      await using admin = new ShareAdmin(bench)
+      const place = async () => (await admin.describe(bench.groupId, [bench.topic]))[0]!
       await produce(bench, 0, 10)
       const consumer = await opened(bench)
       const records = await take(consumer, 4)
