@@ -15,6 +15,10 @@ export const config = {
       example: 'loja-17.jobs.',
     },
   ),
+  engine: env('JOBS_ENGINE', z.enum(['auto', 'classic']).default('classic'), {
+    doc: 'auto: jobs without key, dedupe key, priority or delay go through share groups where the brokers have them (Kafka 4.2); classic: none does. Default classic; the same for all apps of a prefix',
+    example: 'classic',
+  }),
   replicas: env('JOBS_REPLICAS', z.coerce.number().int().min(1).max(15).optional(), {
     doc: 'Copies of each topic that `pdvend provision` makes; default 3, or as many as there are brokers',
     example: '3',

@@ -9,6 +9,10 @@ import { Queues } from './classic/queues.js'
 import { until } from './classic/signals.js'
 import type { Settings } from './config.js'
 import { ADAPTER, fail } from './errors.js'
+import { BothEngines } from './share/both.js'
+import { shareOptions } from './share/connection.js'
+import { ShareEngine } from './share/engine.js'
+import { whyNoShare } from './share/open.js'
 import { MAX_PAYLOAD_BYTES } from './topics.js'
 
 const LIMITS: JobDriver['limits'] = {
@@ -30,26 +34,49 @@ const LIMITS: JobDriver['limits'] = {
  * payloads. *Names*: `<prefix><job name>`. *Cost*: one produce request for all that a turn of the event loop writes to a queue;
  * each worker reads all that is written to the queues that it works on.
  */
-export async function openJobs(settings: Settings, { clock, signal }: AdapterDeps): Promise<JobDriver> {
+export async function openJobs(settings: Settings, { clock, log, signal }: AdapterDeps): Promise<JobDriver> {
   const connection = await connectionOf(settings, 'JOBS', ADAPTER)
   const client = await openClient(connection)
   let facts: Readonly<Record<string, string>>
+  let share: ReturnType<typeof shareOptions> | undefined
   try {
     const apis = await until(client.admin.apiVersions(), signal)
     const old = whyTooOld(apis)
     if (old !== undefined) throw new PortError('UNSUPPORTED', { detail: `the Kafka at PDVEND_JOBS_BROKERS is too old: ${old}` })
-    facts = { engine: 'classic', client: client.library, broker: brokerSeries(apis) }
+    const without = settings.engine === 'classic' ? 'PDVEND_JOBS_ENGINE=classic' : await until(whyNoShare(connection), signal)
+    share = without === undefined ? shareOptions(connection) : undefined
+    const engine = without === undefined ? 'share, and classic for keys, dedupe keys, priorities and delays' : `classic: ${without}`
+    facts = { engine, client: client.library, broker: brokerSeries(apis) }
+    log.info(facts, 'jobs on Kafka')
   } catch (cause) {
     void client.close().catch(() => {})
     throw fail('open', cause)
   }
-  return jobsDriver(client, settings.prefix, clock, facts)
+  return jobsDriver(client, settings.prefix, clock, facts, share)
 }
 
-function jobsDriver(client: KafkaClient, prefix: string, clock: AdapterDeps['clock'], facts: JobDriver['facts'] & object): JobDriver {
+function jobsDriver(
+  client: KafkaClient,
+  prefix: string,
+  clock: AdapterDeps['clock'],
+  facts: JobDriver['facts'] & object,
+  share: ReturnType<typeof shareOptions> | undefined,
+): JobDriver {
   const writer = randomBytes(9).toString('base64url')
   const queues = new Queues({ client, clock, adapter: ADAPTER, prefix, writer })
-  const engine = new ClassicEngine({ queues, clock, writer, adapter: ADAPTER, fail })
+  const classic = new ClassicEngine({ queues, clock, writer, adapter: ADAPTER, fail })
+  const kept = async (name: string, id: string, signal: AbortSignal): Promise<boolean> => {
+    const replica = await queues.replica(name, signal)
+    await replica.catchUp(signal)
+    return replica.state.byId(id) !== undefined
+  }
+  const engine =
+    share === undefined
+      ? classic
+      : new BothEngines(
+          classic,
+          new ShareEngine({ client, options: share, clock, prefix, writer, adapter: ADAPTER, keeper: classic, kept, fail }),
+        )
   const dead = new Dead(queues, clock)
   const told = async <T>(operation: string, work: Promise<T>): Promise<T> => {
     try {
