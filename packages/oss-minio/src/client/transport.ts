@@ -146,17 +146,19 @@ class Watch {
 /** Runs `go` once, when the store says 100, or says nothing; not when it has answered. */
 function whenWanted(request: ClientRequest, go: () => void): void {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const start = (): void => {
+  let over = false
+  // Once: a 100 may come after the wait for it has ended, and a body that is sent twice would be the next request's head.
+  const end = (wanted: boolean): void => {
     clearTimeout(timer)
-    if (!request.destroyed) go()
+    if (!over && wanted && !request.destroyed) go()
+    over = true
   }
-  request.once('socket', () => (timer = setTimeout(start, CONTINUE_MS)))
-  request.once('continue', start)
-  request.once('response', () => {
-    clearTimeout(timer)
-    request.off('continue', start)
+  request.once('socket', () => {
+    if (!over) timer = setTimeout(() => end(true), CONTINUE_MS)
   })
-  request.once('close', () => clearTimeout(timer))
+  request.once('continue', () => end(true))
+  request.once('response', () => end(false))
+  request.once('close', () => end(false))
   request.flushHeaders()
 }
 
