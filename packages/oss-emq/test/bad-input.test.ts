@@ -137,6 +137,16 @@ suite(`oss-emq at start, on what is wrong${missing === undefined ? '' : ` (skipp
     await driver.close()
   })
 
+  test('by WebSocket the app is as good', async () => {
+    const app = await openPush({ ...engine.env, PDVEND_PUSH_URL: engine.env.PDVEND_PUSH_WEBSOCKET_URL!, PDVEND_PUSH_NAMESPACE: 'ws' })
+    const { device, notes } = till(() => app, 'till-1', { transport: 'ws' })
+    await until(() => device.status === 'online', 'the device is online')
+    await app.publish({ device: 'till-1' }, note, { n: 1 }, { waitFor: 'handled' })
+    expect(notes).toEqual([1])
+    await device.close()
+    await app.close()
+  })
+
   test('device tokens without what they need are refused', async () => {
     const jwt = { PDVEND_PUSH_DEVICE_AUTH: 'jwt' }
     expect((await refusal(jwt)).message).toContain('PDVEND_PUSH_JWT_SECRET')
