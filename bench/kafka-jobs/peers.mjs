@@ -26,7 +26,8 @@ export const peers = {
           add: (data) => queues.enqueue(job, data),
           addMany: (all) => queues.enqueueMany(all.map((data) => ({ job, input: data }))),
           async work(run, concurrency) {
-            const worker = queues.work([handle(job, run)], { concurrency })
+            // As many claimed ahead as run: the next ones are at hand when a slot is free.
+            const worker = queues.work([handle(job, run)], { concurrency, prefetch: concurrency === 1 ? 0 : concurrency })
             return () => worker.close({ drainMs: 0 })
           },
         }

@@ -27,6 +27,9 @@ export interface ClassicDeps {
   readonly fail: (operation: string, cause: unknown, target?: string) => PortError
 }
 
+/** Longest wait for what becomes of a claim, in milliseconds; what it took later is given back. */
+const PATIENCE_MS = 30_000
+
 /** Jobs of one queue that were handed out by one claim. */
 interface Claimed {
   readonly name: string
@@ -42,6 +45,7 @@ export class ClassicEngine implements JobEngine, JobKeeper {
   readonly name = 'classic'
   #claims = 0
   readonly #closing = new AbortController()
+  #deadline: { readonly signal: AbortSignal; readonly madeAt: number } | undefined
   /** Settlements whose answer got lost: `true` once they are known to hold. A second try of one that holds is no lost lease. */
   readonly #unsure = new Map<string, boolean>()
 
@@ -112,11 +116,10 @@ export class ClassicEngine implements JobEngine, JobKeeper {
     const { queues, clock } = this.deps
     const signal = AbortSignal.any([options.signal, this.#closing.signal])
     const until = clock.now() + options.waitMs
-    for (const name of options.names) queues.keep(name)
     const replicas = await Promise.all(
       options.names.map(async (name) => ({
         name,
-        replica: await queues.replica(name, AbortSignal.any([signal, AbortSignal.timeout(30_000)])),
+        replica: await queues.replica(name, signal),
       })),
     ).catch((error: unknown) => {
       if (signal.aborted) return undefined
@@ -169,7 +172,7 @@ export class ClassicEngine implements JobEngine, JobKeeper {
         const claim: Operation = { op: 'claim', seqs: entries.map(({ seq }) => seq), token, at: Math.floor(at), until: expiresAt }
         try {
           // Not ended by the caller's signal: what is claimed is handed over.
-          const won = await replica.operate(claim, AbortSignal.timeout(30_000), (late) => this.#giveBack(replica, late, token))
+          const won = await replica.operate(claim, this.#patience(), (late) => this.#giveBack(replica, late, token))
           try {
             const payloads = await this.#payloads(replica, won)
             return won.map((entry, index) => leaseOf(name, entry, payloads[index]!, token, expiresAt))
@@ -190,11 +193,19 @@ export class ClassicEngine implements JobEngine, JobKeeper {
     return all
   }
 
+  /** The deadline of what no caller limits; one a second, for a timer each would outlive thousands of claims. */
+  #patience(): AbortSignal {
+    const now = performance.now()
+    if (this.#deadline === undefined || now - this.#deadline.madeAt > 1_000)
+      this.#deadline = { signal: AbortSignal.timeout(PATIENCE_MS), madeAt: now }
+    return this.#deadline.signal
+  }
+
   /** A claim that took effect when nobody waited for it any more must not look like a crash. */
   #giveBack(replica: Replica, entries: readonly Entry[], token: string): void {
     for (const { seq } of entries) {
       const release: Operation = { op: 'release', seq, token, at: Math.floor(this.deps.clock.now()) }
-      replica.operate(release, AbortSignal.timeout(30_000), () => {}).catch(() => {})
+      replica.operate(release, this.#patience(), () => {}).catch(() => {})
     }
   }
 
@@ -204,7 +215,7 @@ export class ClassicEngine implements JobEngine, JobKeeper {
     for (let looks = 0; looks < 2 && payloads.includes(undefined); looks++) {
       const missing = entries.flatMap(({ offset }, at) => (payloads[at] === undefined ? [{ offset, at }] : []))
       const offsets = missing.map(({ offset }) => offset)
-      const found = await this.deps.queues.payloads(replica.topic, offsets, AbortSignal.timeout(30_000))
+      const found = await this.deps.queues.payloads(replica.topic, offsets, this.#patience())
       for (const { offset, at } of missing) payloads[at] = found.get(offset)
     }
     if (payloads.includes(undefined)) throw new Error(`a job's record is not in ${replica.topic} any more`)

@@ -1,4 +1,4 @@
-import { type Clock, PortError } from '@pdvend/ports'
+import { type Clock, type ClockTimer, PortError } from '@pdvend/ports'
 import type { KafkaClient, KafkaProducer, TopicInfo } from '../../client.js'
 import { nameOf, PARTITION, topicOf } from '../topics.js'
 import { Appender } from './appender.js'
@@ -28,17 +28,23 @@ interface Held extends Queue {
 
 /** Records between two wanted ones that are rather read than jumped over. */
 const NEAR = 5_000
-/** How many queues are read at once where all of them are asked for. */
+/** Longest first reading of a queue, in milliseconds. */
+const OPEN_MS = 120_000
+/** How long a queue that was only looked at stays open for the next look, in milliseconds. */
+const LINGER_MS = 30_000
+/** How many queues are read at once where many are asked for; of more than that, none lingers. */
 const SCANS = 8
 
 /** The queues that this process has to do with: which exist, how to write to them, and what it has read of them. */
 export class Queues {
   readonly #held = new Map<string, Held>()
   readonly #opening = new Map<string, Promise<Held>>()
+  readonly #looks = new Map<string, number>()
+  readonly #lingering = new Map<string, ClockTimer>()
   /** Those that this process works on: a look does not close them. */
   readonly #kept = new Set<string>()
   #producer: Promise<KafkaProducer> | undefined
-  #closed = false
+  readonly #closing = new AbortController()
 
   constructor(private readonly deps: QueuesDeps) {}
 
@@ -86,13 +92,20 @@ export class Queues {
     return new PortError(code, { adapter: this.deps.adapter, target, detail })
   }
 
-  /** The queue's state, read to the end of its log at the first call. @throws as {@link get} */
-  async replica(name: string, signal: AbortSignal): Promise<Replica> {
+  /** The queue's state, read to the end of its log at the first call; it stays open. @throws as {@link get} */
+  replica(name: string, signal: AbortSignal): Promise<Replica> {
+    this.#kept.add(name)
+    return this.#replica(name, signal)
+  }
+
+  async #replica(name: string, signal: AbortSignal): Promise<Replica> {
     const held = await until(this.#get(name), signal)
-    if (this.#closed) throw this.#error('CLOSED', name, 'the driver is closed')
+    if (this.#closing.signal.aborted) throw this.#error('CLOSED', name, 'the driver is closed')
     if (held.replica === undefined) {
       const { client, clock, writer } = this.deps
-      const replica = Replica.open(held.appender.topic, held.appender, { client, clock, writer }, signal)
+      // Whoever waits for it may leave before the others.
+      const opening = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(OPEN_MS)])
+      const replica = Replica.open(held.appender.topic, held.appender, { client, clock, writer }, opening)
       held.replica = replica
       replica.then(
         (opened) => (held.cleaner = new Cleaner(opened, { client, clock, payloads: (...of) => this.payloads(...of) })),
@@ -108,27 +121,49 @@ export class Queues {
     return topics.flatMap((topic) => nameOf(topic, this.deps) ?? []).toSorted()
   }
 
-  /** Looks into each queue that exists, for what does not holds nothing; those that were not open before are closed again. */
+  /** Looks into each queue that exists, for what does not holds nothing. Those that nobody works on are closed again in the end. */
   async each<T>(
     names: readonly string[],
     signal: AbortSignal,
     look: (name: string, replica: Replica) => Promise<T>,
   ): Promise<readonly T[]> {
     const existing = await until(this.#existing(names), signal)
+    const lingerMs = existing.length <= SCANS ? LINGER_MS : 0
     const found: T[] = []
     let next = 0
     const scan = async (): Promise<void> => {
       for (let at = next++; at < existing.length; at = next++) {
         const name = existing[at]!
-        const open = this.#held.get(name)?.replica !== undefined
-        const replica = await this.replica(name, signal)
-        if (open) await replica.catchUp(signal)
-        found[at] = await look(name, replica)
-        if (!open && !this.#kept.has(name)) await this.#release(name)
+        const leave = this.#enter(name, lingerMs)
+        try {
+          const open = this.#held.get(name)?.replica !== undefined
+          const replica = await this.#replica(name, signal)
+          if (open) await replica.catchUp(signal)
+          found[at] = await look(name, replica)
+        } finally {
+          leave()
+        }
       }
     }
     await Promise.all(Array.from({ length: Math.min(SCANS, existing.length) }, scan))
     return found
+  }
+
+  /** Counts a look; with the last one that leaves, the queue is closed after a while, unless somebody came or works on it. */
+  #enter(name: string, lingerMs: number): () => void {
+    this.#looks.set(name, (this.#looks.get(name) ?? 0) + 1)
+    this.#lingering.get(name)?.cancel()
+    return () => {
+      const left = this.#looks.get(name)! - 1
+      this.#looks.set(name, left)
+      if (left > 0 || this.#kept.has(name)) return
+      const release = (): void => {
+        this.#lingering.delete(name)
+        if ((this.#looks.get(name) ?? 0) === 0 && !this.#kept.has(name)) void this.#release(name).catch(() => {})
+      }
+      if (lingerMs === 0) release()
+      else this.#lingering.set(name, this.deps.clock.timer(lingerMs, release))
+    }
   }
 
   async #existing(names: readonly string[]): Promise<readonly string[]> {
@@ -137,10 +172,6 @@ export class Queues {
     const topics = await this.deps.client.admin.topics(unknown.map((name) => topicOf(name, this.deps)))
     const found = new Set(topics.map(({ name }) => nameOf(name, this.deps)))
     return names.filter((name) => this.#held.has(name) || found.has(name))
-  }
-
-  keep(name: string): void {
-    this.#kept.add(name)
   }
 
   async #release(name: string): Promise<void> {
@@ -194,7 +225,8 @@ export class Queues {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closing.abort(this.#error('CLOSED', '', 'the driver is closed'))
+    for (const timer of this.#lingering.values()) timer.cancel()
     const all = [...this.#held.values()]
     await Promise.all(all.map(({ appender }) => appender.idle()))
     await Promise.all(
