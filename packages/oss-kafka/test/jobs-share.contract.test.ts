@@ -1,3 +1,4 @@
+import { describe } from '@jest/globals'
 import { describeContract } from '@pdvend/contract'
 import { whyMissing } from '@pdvend/engines'
 import { ossKafkaJobs } from '../src/jobs/index.js'

@@ -55,14 +55,15 @@ export interface Wired {
   cut(): void
 }
 
-/** Makes a cluster as `Kafka` makes that of a consumer: by a method under a private symbol. */
-export function makeCluster(config: KafkaConfig): Wired {
+/** Makes a cluster as `Kafka` makes that of a consumer: by a method under a private symbol. `opened` hears of each socket. */
+export function makeCluster(config: KafkaConfig, opened: (socket: Socket) => void): Wired {
   const sockets = new Set<Socket>()
   const kafka = new Kafka({
     ...config,
     socketFactory: wholeAnswers((socket) => {
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
+      opened(socket)
     }),
   })
   const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === 'private:Kafka:createCluster')

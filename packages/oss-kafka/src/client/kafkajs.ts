@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 // By its default: Node.js does not find all names of this CommonJS module.
 import kafkajs, { type Admin, type CompressionTypes, type Kafka, type KafkaConfig, type Producer } from 'kafkajs'
 import type { Connection } from '../connection.js'
@@ -11,7 +12,14 @@ const RETRY_MS = [50, 100, 200, 400, 800]
 
 /** The seam over kafkajs 2.2.4: the card's client, in plain JavaScript, which runs wherever Node.js does. */
 export function kafkajsClient(connection: Connection): KafkaClient {
-  const config = configOf(connection)
+  const sockets = new Set<Socket>()
+  let ended = false
+  const track = (socket: Socket): void => {
+    if (ended) return void socket.destroy()
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  }
+  const config = configOf(connection, track)
   const kafka = new kafkajs.Kafka(config)
   const opened = new Set<{ close(): Promise<void> }>()
   const owned = <T extends { close(): Promise<void> }>(resource: T): T => {
@@ -23,7 +31,7 @@ export function kafkajsClient(connection: Connection): KafkaClient {
     }
     return resource
   }
-  const admin = lazyAdmin(kafka, () => makeCluster(config).cluster)
+  const admin = lazyAdmin(kafka, () => makeCluster(config, track).cluster)
   return {
     library: 'kafkajs 2.2.4',
     admin,
@@ -31,7 +39,7 @@ export function kafkajsClient(connection: Connection): KafkaClient {
     // An answer that the broker may hold back must come before the request is given up.
     reader: async (from, { maxWaitMs = 1_000, ...options } = {}) =>
       owned(
-        await kafkajsReader(() => makeCluster(config), from, {
+        await kafkajsReader(() => makeCluster(config, track), from, {
           ...options,
           maxWaitMs: Math.min(maxWaitMs, connection.requestTimeoutMs / 2),
         }),
@@ -39,11 +47,17 @@ export function kafkajsClient(connection: Connection): KafkaClient {
     async close() {
       await Promise.all([...opened].map((resource) => resource.close()))
       await admin.close()
+      // kafkajs 2.2.4 leaves a connection open that it was just making when it was told to disconnect: the process would not end.
+      ended = true
+      for (const socket of sockets) socket.destroy()
     },
   }
 }
 
-function configOf({ brokers, clientId, tls, sasl, connectTimeoutMs, requestTimeoutMs }: Connection): KafkaConfig {
+function configOf(
+  { brokers, clientId, tls, sasl, connectTimeoutMs, requestTimeoutMs }: Connection,
+  opened: (socket: Socket) => void,
+): KafkaConfig {
   return {
     brokers: [...brokers],
     clientId,
@@ -57,7 +71,7 @@ function configOf({ brokers, clientId, tls, sasl, connectTimeoutMs, requestTimeo
     // Whoever calls decides about another try; one is made where a leader has moved.
     retry: { retries: 1, initialRetryTime: 100, maxRetryTime: 1_000 },
     logLevel: kafkajs.logLevel.NOTHING,
-    socketFactory: wholeAnswers(),
+    socketFactory: wholeAnswers(opened),
   }
 }
 
