@@ -1,7 +1,7 @@
 // S3 blobs: @pdvend/oss-minio against the raw minio client and the AWS SDK, on one MinIO, side by side: CPU, wall time, bytes on
 // the wire; a stream of unknown length, up and down, with the growth of the memory.
 //
-// npm run bench -- blob-s3 [rounds] [MiB of the stream]. Each figure is that of a process of its own; clients take turns.
+// npm run bench -- blob-s3 [rounds] [MiB of the stream] [calls at once, e.g. 1,32]. Each figure is that of a process of its own; clients take turns.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -13,22 +13,25 @@ import { readSettings, silentLogger, systemClock } from '@pdvend/ports'
 
 const rounds = Number(process.argv[2] ?? 5)
 const streamMiB = Number(process.argv[3] ?? 1_024)
+const widths = (process.argv[4] ?? '1,32,256').split(',').map(Number)
 const folder = dirname(fileURLToPath(import.meta.url))
 const names = ['pdvend', 'minio', 'aws']
 const KIB = 1_024
 const MIB = 1_048_576
 
 const workloads = [
-  ...[1, 32, 256].flatMap((width) => [
+  ...widths.flatMap((width) => [
     { work: 'put', sizeBytes: KIB, width, calls: width === 1 ? 300 : 1_500 },
     { work: 'get', sizeBytes: KIB, width, calls: width === 1 ? 500 : 3_000 },
     { work: 'put', sizeBytes: 256 * KIB, width, calls: width === 1 ? 60 : 300 },
     { work: 'get', sizeBytes: 256 * KIB, width, calls: width === 1 ? 150 : 600 },
   ]),
-  ...[1, 32].flatMap((width) => [
-    { work: 'put', sizeBytes: 16 * MIB, width, calls: width === 1 ? 6 : 32 },
-    { work: 'get', sizeBytes: 16 * MIB, width, calls: width === 1 ? 8 : 32 },
-  ]),
+  ...widths
+    .filter((width) => width <= 32)
+    .flatMap((width) => [
+      { work: 'put', sizeBytes: 16 * MIB, width, calls: width === 1 ? 6 : 32 },
+      { work: 'get', sizeBytes: 16 * MIB, width, calls: width === 1 ? 8 : 32 },
+    ]),
   { work: 'upload', sizeBytes: streamMiB * MIB, width: 1, calls: 1 },
   { work: 'download', sizeBytes: streamMiB * MIB, width: 1, calls: 1 },
 ]

@@ -29,6 +29,8 @@ const LONG = /[^/]{67}/
 // oxlint-disable-next-line no-control-regex -- the same
 const LOW = /[\u0001-!]/g
 const REPLACEMENT = /[\ufffd-\uffff]/g
+// oxlint-disable-next-line no-control-regex -- the same
+const ANYWHERE = /[\u0001-!\ufffd-\uffff]/
 
 /** A folder that stands for a part of a long segment. */
 export const INSIDE = Symbol('inside a segment')
@@ -57,7 +59,7 @@ export class Names {
   }
 
   encode(key: string): StoredName {
-    if (!this.#everywhere && isPlain(key)) return { name: key }
+    if (isPlain(key) && !(this.#everywhere && ANYWHERE.test(key))) return { name: this.#everywhere ? `${key}!` : key }
     const whole = this.#segments(key, true)
     const head = cut(whole)
     return head === whole ? { name: whole } : { name: `${head}!~${hash('sha256', key, 'base64url')}!`, tail: whole.slice(head.length) }

@@ -66,7 +66,7 @@ describe.each(['plain', 'escaped'] satisfies NameScheme[])('listing, %s names', 
           expect(await listed(names, store, query, pageSize)).toEqual(expected(keys, query))
         },
       ),
-      { numRuns: 1_500 },
+      { numRuns: 400 },
     )
   })
 

@@ -14,7 +14,7 @@ describe.each(['plain', 'escaped'] satisfies NameScheme[])('names, %s', (scheme)
         expect(names.decode(name, tail)).toBe(given)
         expect(names.isCut(name)).toBe(tail !== undefined)
       }),
-      { numRuns: 2_000 },
+      { numRuns: 400 },
     )
   })
 
@@ -25,7 +25,7 @@ describe.each(['plain', 'escaped'] satisfies NameScheme[])('names, %s', (scheme)
         fc.pre(first.tail === undefined && second.tail === undefined)
         expect(Math.sign(compareBytes(first.name, second.name))).toBe(Math.sign(Buffer.compare(Buffer.from(one), Buffer.from(other))))
       }),
-      { numRuns: 5_000 },
+      { numRuns: 800 },
     )
   })
 
@@ -37,7 +37,7 @@ describe.each(['plain', 'escaped'] satisfies NameScheme[])('names, %s', (scheme)
           expect(nameOf(given).startsWith(names.prefix(prefix))).toBe(given.startsWith(prefix))
         }
       }),
-      { numRuns: 5_000 },
+      { numRuns: 800 },
     )
   })
 
@@ -51,7 +51,7 @@ describe.each(['plain', 'escaped'] satisfies NameScheme[])('names, %s', (scheme)
           expect(Buffer.byteLength(segment)).toBeLessThanOrEqual(255)
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: 400 },
     )
   })
 
@@ -78,6 +78,6 @@ test('escaped names never make a blob of a folder', () => {
     fc.property(key, key, (one, other) => {
       expect(names.encode(one).name.startsWith(`${names.encode(other).name}/`)).toBe(false)
     }),
-    { numRuns: 2_000 },
+    { numRuns: 400 },
   )
 })
