@@ -30,7 +30,7 @@ const LIMITS: JobDriver['limits'] = {
  * commit. What `enqueue`, `settle` and `extend` resolved for is on all in-sync replicas. Leases go by the workers' clocks: keep
  * these together to well within a lease.
  *
- * *Limits*: those above. Every worker keeps an index of what is not done in memory, about 500 bytes a job, and 64 MiB of
+ * *Limits*: those above. Every worker keeps an index of what is not done in memory, about 750 bytes a job, and 64 MiB of
  * payloads. *Names*: `<prefix><job name>`. *Cost*: one produce request for all that a turn of the event loop writes to a queue;
  * each worker reads all that is written to the queues that it works on.
  */
