@@ -15,6 +15,7 @@ import { Appender } from '../classic/appender.js'
 import { jobRecord, readRecord, type StoredJob } from '../classic/records.js'
 import { onAbort, until } from '../classic/signals.js'
 import type { JobEngine, JobKeeper, KeptJob } from '../engine.js'
+import { type CleanerDeps, ShareCleaner } from './cleaner.js'
 import { Depth } from './depth.js'
 import { HeldCounts } from './held.js'
 import { type HeldJob, QueueMember } from './member.js'
@@ -32,6 +33,8 @@ export interface ShareDeps {
   /** Does the keeper have this job already? */
   readonly kept: (name: string, id: string, signal: AbortSignal) => Promise<boolean>
   readonly fail: (operation: string, cause: unknown, target?: string) => PortError
+  /** When done jobs are deleted, for tests. */
+  readonly cleaning?: Pick<CleanerDeps, 'everyMs' | 'leastRecords'>
 }
 
 /**
@@ -60,6 +63,7 @@ export class ShareEngine implements JobEngine {
   readonly #leases = new Map<string, HeldJob>()
   readonly #counts: HeldCounts
   readonly #depth: Depth
+  readonly #cleaner: ShareCleaner
   /** Under way: a job may be in two places for that long. */
   readonly #settling = new Set<Promise<void>>()
   readonly #closing = new AbortController()
@@ -72,6 +76,7 @@ export class ShareEngine implements JobEngine {
     const mine = (name: string) => this.#held(name)
     this.#counts = new HeldCounts({ client, clock, writer, mine, topic: heldTopicOf({ prefix }) })
     this.#depth = new Depth({ client, clock, options, prefix })
+    this.#cleaner = new ShareCleaner({ client, clock, options, prefix, names: () => [...this.#members.keys()], ...deps.cleaning })
   }
 
   takes({ key, dedupe, priority, dueAt }: DriverJob): boolean {
@@ -191,6 +196,7 @@ export class ShareEngine implements JobEngine {
   async close(): Promise<void> {
     this.#closing.abort()
     clearInterval(this.#upkeep)
+    await this.#cleaner.close()
     const members = (await Promise.allSettled(this.#members.values())).flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
     await Promise.all(
       members.map(async (member) => {
