@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from '@jest/globals'
 import { whyMissing } from '@pdvend/engines'
-import { type Lease, PortError, systemClock } from '@pdvend/ports'
+import { type Lease, PortError, readSettings, systemClock } from '@pdvend/ports'
 import { openClient } from '../src/client.js'
 import { connectionOf } from '../src/connection.js'
-import { readSettings } from '@pdvend/ports'
 import { config } from '../src/jobs/config.js'
 import { fail } from '../src/jobs/errors.js'
 import type { KeptJob } from '../src/jobs/engine.js'
@@ -20,12 +19,14 @@ else
     test('a job that loses its worker twice goes to the keeper, with its crashes; what is done is deleted', async () => {
       const kafka = await jobsEngine({ version: '4.4.0', client: 'kafkajs', engine: 'auto' })
       await kafka.provision!(['work'])
-      const { settings } = await readSettings(config, kafka.env)
-      const connection = await connectionOf(settings!, 'JOBS', 'test')
+      const read = await readSettings(config, kafka.env)
+      assert.ok(read.problems === undefined)
+      const { settings } = read
+      const connection = await connectionOf(settings, 'JOBS', 'test')
       const client = await openClient(connection)
       const keptJobs: KeptJob[] = []
       const engine = new ShareEngine({
-        ...{ client, clock: systemClock, prefix: settings!.prefix, writer: 'w', adapter: 'test', fail },
+        ...{ client, clock: systemClock, prefix: settings.prefix, writer: 'w', adapter: 'test', fail },
         options: shareOptions(connection),
         keeper: { keep: async (jobs) => void keptJobs.push(...jobs) },
         kept: async (_, id) => keptJobs.some(({ job }) => job.id === id),
@@ -59,7 +60,7 @@ else
           await engine.settle(lease!, { kind: 'done' }, call)
           await assert.rejects(engine.settle(lease!, { kind: 'done' }, call), (error) => PortError.is(error, 'LEASE_LOST'))
         }
-        const topic = `share.${settings!.prefix}work`
+        const topic = `share.${settings.prefix}work`
         for (const end = Date.now() + 30_000; ;) {
           const [earliest] = await client.admin.offsets(topic, 'earliest')
           if (earliest!.offset > 1) break
