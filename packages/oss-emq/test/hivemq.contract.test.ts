@@ -50,6 +50,6 @@ else {
     beforeAll(async () => (engine = await brokerEngine('hivemq')), 120_000)
     afterAll(() => engine.stop!(), 60_000)
     for (const clause of suite.cases.filter(({ id }) => !RULES.has(id)))
-      test(`${clause.id} ${clause.title}`, async () => void (await runCase(suite, clause, lending, engine)), 60_000)
+      test(`${clause.id} ${clause.title}`, async () => void (await runCase(suite, clause, lending, engine)), 95_000)
   })
 }

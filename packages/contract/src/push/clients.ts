@@ -43,11 +43,17 @@ export const clients = [
     one.onMessage(report, ({ n }) => at.push(['one', n]))
     two.onMessage(report, ({ n }) => at.push(['two', n]))
     await early
-    await Promise.all(range(1, 40).map((n) => device.send(report, { n })))
+    const both = (): boolean => new Set(at.map(([instance]) => instance)).size === 2
+    // An instance may still be subscribing, and brokers share unevenly: until each has had its part.
+    let sent = 0
+    for (let round = 1; round <= 25 && !both(); round++) {
+      await Promise.all(range(sent + 1, sent + 40).map((n) => device.send(report, { n })))
+      sent += 40
+    }
     assert.deepEqual(
       at.map(([, n]) => n).sort((left, right) => left - right),
-      range(0, 40),
+      range(0, sent),
     )
-    assert.deepEqual(new Set(at.map(([instance]) => instance)), new Set(['one', 'two']))
+    assert.ok(both(), 'one instance got all')
   }),
 ]

@@ -33,7 +33,7 @@ export const faults = [
         if (from === 101) killing = subject.engine.kill!()
       }
       await killing
-      await notes.has(300, 30_000)
+      await notes.has(300, 60_000)
       assert.deepEqual(notes.all, range(1, 300))
     },
     journal,

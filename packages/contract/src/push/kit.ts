@@ -23,7 +23,8 @@ export function pushCase(
   needs: PushCase['needs'] = ['credentials'],
   engine: readonly EngineAbility[] = [],
 ): PushCase {
-  return { id, title, needs, engine, run, timeoutMs: 40_000 }
+  // Some brokers take half a minute to come back on a loaded machine.
+  return { id, title, needs, engine, run, timeoutMs: 90_000 }
 }
 
 /** The app under test, in a namespace of its own for each case. */

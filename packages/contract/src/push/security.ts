@@ -1,6 +1,21 @@
 import assert from 'node:assert/strict'
 import { type DeviceConnection, PortError } from '@pdvend/ports'
-import { collect, errorOf, fence, note, onlineTill, openApp, publishNotes, pushCase, report, Seen, statusOf, till, until, wrapping } from './kit.js'
+import {
+  collect,
+  errorOf,
+  fence,
+  note,
+  onlineTill,
+  openApp,
+  publishNotes,
+  pushCase,
+  report,
+  Seen,
+  statusOf,
+  till,
+  until,
+  wrapping,
+} from './kit.js'
 
 const TTL = { ttlMs: 300_000 }
 
