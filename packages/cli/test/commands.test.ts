@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineApp } from '@pdvend/container'
@@ -6,6 +6,9 @@ import { local } from '@pdvend/local'
 import { defineEvent, defineJob, discard, handle, JobQueue, Telemetry } from '@pdvend/ports'
 import { z } from 'zod'
 import { outsiderModule, Shell } from './pdvend.js'
+
+// Each test starts a few processes; on a busy machine that takes a while.
+jest.setTimeout(120_000)
 
 let shell: Shell
 beforeEach(() => {

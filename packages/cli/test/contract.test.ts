@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { outsiderModule, Shell } from './pdvend.js'
+
+// Each test starts a few processes; on a busy machine that takes a while.
+jest.setTimeout(120_000)
 
 let shell: Shell
 beforeEach(() => {

@@ -1,10 +1,13 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Shell } from './pdvend.js'
 
 const app = fileURLToPath(new URL('./children/shop-app.mjs', import.meta.url))
+
+// Each test starts a few processes; on a busy machine that takes a while.
+jest.setTimeout(120_000)
 
 let shell: Shell
 beforeEach(() => {
