@@ -19,7 +19,8 @@ describeInBrowser('the shop on engines of its own, in a browser', () => {
     let rice: Product
     beforeAll(async () => {
       home = await startOnprem()
-      await pdvend(['provision', '--app', './dist/app.js', '--apply'], home.env)
+      const provisioned = await pdvend(['provision', '--app', './dist/app.js', '--apply'], home.env)
+      if (provisioned.code !== 0) throw new Error(provisioned.out)
       shop = new ShopProcess(undefined, home.env)
       await shop.start()
       browser = await openBrowser()
