@@ -5,7 +5,6 @@ import { type Lease, PortError, readSettings, systemClock } from '@pdvend/ports'
 import { openClient } from '../src/client.js'
 import { connectionOf } from '../src/connection.js'
 import { config } from '../src/jobs/config.js'
-import { fail } from '../src/jobs/errors.js'
 import type { KeptJob } from '../src/jobs/engine.js'
 import { shareOptions } from '../src/jobs/share/connection.js'
 import { ShareEngine } from '../src/jobs/share/engine.js'
@@ -26,7 +25,7 @@ else
       const client = await openClient(connection)
       const keptJobs: KeptJob[] = []
       const engine = new ShareEngine({
-        ...{ client, clock: systemClock, prefix: settings.prefix, writer: 'w', adapter: 'test', fail },
+        ...{ client, clock: systemClock, prefix: settings.prefix, writer: 'w', adapter: 'test' },
         options: shareOptions(connection),
         keeper: { keep: async (jobs) => void keptJobs.push(...jobs) },
         kept: async (_, id) => keptJobs.some(({ job }) => job.id === id),

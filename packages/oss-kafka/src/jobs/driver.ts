@@ -75,7 +75,7 @@ function jobsDriver(
       ? classic
       : new BothEngines(
           classic,
-          new ShareEngine({ client, options: share, clock, prefix, writer, adapter: ADAPTER, keeper: classic, kept, fail }),
+          new ShareEngine({ client, options: share, clock, prefix, writer, adapter: ADAPTER, keeper: classic, kept }),
         )
   const dead = new Dead(queues, clock)
   const told = async <T>(operation: string, work: Promise<T>): Promise<T> => {

@@ -13,8 +13,10 @@ export interface DepthDeps {
   readonly prefix: string
 }
 
+export type Depths = Pick<JobStats, 'ready' | 'inFlight' | 'oldestAgeMs'>
+
 const READ_MS = 30_000
-const DESCRIBE_TRIES = 10
+const DESCRIBE_TRIES = 30
 const DESCRIBE_AGAIN_MS = 100
 
 /** How much of a queue is not done: by the share group's coordinator, and what of it is in hand by the workers' own counts. */
@@ -30,7 +32,7 @@ export class Depth {
   }
 
   /** @throws what the client throws, or the signal's reason */
-  async of(name: string, counts: HeldCounts, call: DriverCall): Promise<Pick<JobStats, 'ready' | 'inFlight' | 'oldestAgeMs'>> {
+  async of(name: string, counts: HeldCounts, call: DriverCall): Promise<Depths> {
     const topic = shareTopicOf(name, this.deps)
     const { admin } = this.deps.client
     const [[place], [earliest], [latest], held] = await until(

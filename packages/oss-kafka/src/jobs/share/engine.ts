@@ -16,7 +16,8 @@ import { jobRecord, readRecord, type StoredJob } from '../classic/records.js'
 import { onAbort, until } from '../classic/signals.js'
 import type { JobEngine, JobKeeper, KeptJob } from '../engine.js'
 import { type CleanerDeps, ShareCleaner } from './cleaner.js'
-import { Depth } from './depth.js'
+import { Depth, type Depths } from './depth.js'
+import { shareFailure } from './errors.js'
 import { HeldCounts } from './held.js'
 import { type HeldJob, QueueMember } from './member.js'
 import { heldTopicOf, shareTopicOf } from './topics.js'
@@ -32,7 +33,6 @@ export interface ShareDeps {
   readonly keeper: JobKeeper
   /** Does the keeper have this job already? */
   readonly kept: (name: string, id: string, signal: AbortSignal) => Promise<boolean>
-  readonly fail: (operation: string, cause: unknown, target?: string) => PortError
   /** When done jobs are deleted, for tests. */
   readonly cleaning?: Pick<CleanerDeps, 'everyMs' | 'leastRecords'>
 }
@@ -48,6 +48,8 @@ const UPKEEP_MS = 100
 const POLL_MS = 400
 /** Answers of one `receive` are asked for anew when nothing came of them. */
 const DEADLINE_MS = 30_000
+/** Queues that are looked into at once. */
+const LOOKS = 4
 
 /**
  * Jobs that need no more than a queue gives: without a key, a dedupe key, a priority or a delay. Each lies in a topic whose share
@@ -107,7 +109,7 @@ export class ShareEngine implements JobEngine {
           await written.get(name)!.shift()
           return { id, duplicate: false }
         } catch (error) {
-          return { error: this.deps.fail('enqueue', error, name) }
+          return { error: shareFailure('enqueue', error, name) }
         }
       }),
     )
@@ -124,7 +126,7 @@ export class ShareEngine implements JobEngine {
       const leftMs = endMs - clock.now()
       if (leases.length > 0 || signal.aborted || leftMs <= 0) return leases
       const each = Math.max(1, Math.floor(options.max / members.length))
-      for (const member of members) member.ask(each, Math.min(leftMs, POLL_MS))
+      for (const member of members) this.#ask(member, each, Math.min(leftMs, POLL_MS))
       await this.#answer(members, leftMs, signal)
     }
   }
@@ -184,10 +186,16 @@ export class ShareEngine implements JobEngine {
 
   async stats(names: readonly string[], call: DriverCall): Promise<JobStats> {
     await until(Promise.allSettled(this.#settling), call.signal)
-    const each = await Promise.all(
-      names.map(async (name) => ((await this.has(name, call.signal)) ? this.#depth.of(name, this.#counts, call) : undefined)),
-    )
-    const found = each.flatMap((stats) => stats ?? [])
+    const found: Depths[] = []
+    let next = 0
+    const look = async (): Promise<void> => {
+      for (let name = names[next++]; name !== undefined; name = names[next++]) {
+        if (await this.has(name, call.signal)) found.push(await this.#depth.of(name, this.#counts, call))
+      }
+    }
+    await Promise.all(Array.from({ length: Math.min(LOOKS, names.length) }, look)).catch((error: unknown) => {
+      throw shareFailure('stats', error)
+    })
     const sum = (field: 'ready' | 'inFlight'): number => found.reduce((total, stats) => total + stats[field], 0)
     const oldestAgeMs = Math.max(0, ...found.map((stats) => stats.oldestAgeMs))
     return { ready: sum('ready'), delayed: 0, inFlight: sum('inFlight'), dead: 0, oldestAgeMs }
@@ -244,7 +252,7 @@ export class ShareEngine implements JobEngine {
       }),
     ).catch((error: unknown) => {
       if (signal.aborted) return []
-      throw this.deps.fail('receive', causeOf(error))
+      throw shareFailure('receive', error)
     })
     return opened.flatMap((member) => member ?? [])
   }
@@ -309,6 +317,14 @@ export class ShareEngine implements JobEngine {
     return [{ job, token, attempt, crashes: record.deliveryCount - 1, expiresAt }]
   }
 
+  #ask(member: QueueMember, most: number, waitMs: number): void {
+    try {
+      member.ask(most, waitMs)
+    } catch (error) {
+      throw shareFailure('receive', error)
+    }
+  }
+
   /** Until a question is answered, the time is over or the signal aborts. */
   async #answer(members: readonly QueueMember[], ms: number, signal: AbortSignal): Promise<void> {
     const ends: (() => void)[] = []
@@ -329,7 +345,7 @@ export class ShareEngine implements JobEngine {
   #told(operation: string, error: unknown, lease: Lease, held: HeldJob): PortError {
     const gone = error instanceof ShareError && (error.code === 'LOCK_LOST' || error.code === 'ALREADY_SETTLED')
     if (held.record.state === 'lost') this.#drop(lease.token, held)
-    return gone ? this.#lost(operation, lease, error) : this.deps.fail(operation, causeOf(error), lease.job.id)
+    return gone ? this.#lost(operation, lease, error) : shareFailure(operation, error, lease.job.id)
   }
 
   #lost(operation: string, { job }: Lease, cause?: unknown): PortError {
@@ -401,8 +417,4 @@ function jobOf(name: string, record: ShareRecord): (DriverJob & Pick<StoredJob, 
   // Who wrote a key did not ask for its order here.
   const { key: _, ...job } = read.job
   return { ...job, name, payload: read.payload }
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof ShareError && error.cause instanceof Error ? error.cause : error
 }

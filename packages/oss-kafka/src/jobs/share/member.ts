@@ -12,6 +12,10 @@ export interface HeldJob {
   expiresAt: number
 }
 
+/** Short jobs are asked for in advance: at most what was taken within this time, and at most so many. */
+const AHEAD_MS = 250
+const AHEAD_MOST = 100
+
 /** How long a job that came when nobody waited for it any more may lie here. */
 const STOCK_MS = 1_000
 
@@ -21,6 +25,7 @@ export class QueueMember {
   #stock: { readonly record: ShareRecord; readonly sinceMs: number }[] = []
   #asking: Promise<void> | undefined
   #error: Error | undefined
+  #taken: { readonly atMs: number; readonly count: number }[] = []
   #closed = false
   /** A question was asked, and answered, while this member had its partition. */
   warm = false
@@ -44,13 +49,15 @@ export class QueueMember {
 
   /** What is there, at most `max`. */
   take(max: number): ShareRecord[] {
-    return this.#stock
+    const taken = this.#stock
       .splice(0, max)
       .map(({ record }) => record)
       .filter(({ state }) => state === 'held')
+    if (taken.length > 0) this.#taken.push({ atMs: this.clock.now(), count: taken.length })
+    return taken
   }
 
-  /** Asks for up to `max`, once at a time. @throws what an earlier question failed with */
+  /** Asks for up to `max`, or as many as were taken lately: once at a time. @throws what an earlier question failed with */
   ask(max: number, waitMs: number): void {
     if (this.#error !== undefined) {
       const error = this.#error
@@ -60,7 +67,7 @@ export class QueueMember {
     if (this.#asking !== undefined || this.#closed) return
     const assigned = this.consumer.state.assignment.length > 0
     this.#asking = this.consumer
-      .poll({ maxRecords: max, waitMs })
+      .poll({ maxRecords: Math.max(max, this.#pace()), waitMs })
       .then(
         (records) => {
           this.warm ||= assigned
@@ -75,6 +82,15 @@ export class QueueMember {
         this.#asking = undefined
         for (const arrived of [...this.#arrived]) arrived()
       })
+  }
+
+  #pace(): number {
+    const after = this.clock.now() - AHEAD_MS
+    this.#taken = this.#taken.filter(({ atMs }) => atMs > after)
+    return Math.min(
+      AHEAD_MOST,
+      this.#taken.reduce((sum, { count }) => sum + count, 0),
+    )
   }
 
   /** Puts back what was taken and is not wanted after all. */
