@@ -7,13 +7,20 @@ export interface Verifier {
   end(): void
 }
 
+/** What a body of unknown length begins with, in bytes. */
+const FIRST_BYTES = 65_536
+
+const NOTHING = Buffer.alloc(0)
+
 /**
  * All of a body in one piece. What is longer than `maxBytes` is cut there and its connection closed.
  * @throws TransportError | the signal's reason
  */
 export function readAll(message: IncomingMessage, signal: AbortSignal, idleTimeoutMs: number, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
+    // Copied as they come: chunks that are kept grow old, and their memory with them.
+    const length = Number(message.headers['content-length'])
+    let whole: Buffer<ArrayBufferLike> = Buffer.allocUnsafe(length <= maxBytes ? length : Math.min(maxBytes, FIRST_BYTES))
     let received = 0
     let moved = -1
     const silent = (): void => {
@@ -33,16 +40,20 @@ export function readAll(message: IncomingMessage, signal: AbortSignal, idleTimeo
     const onAbort = (): void => fail(signal.reason as Error)
     const finish = (): void => {
       done()
-      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
+      resolve(whole.subarray(0, received))
+      whole = NOTHING
     }
     if (signal.aborted) return onAbort()
     signal.addEventListener('abort', onAbort)
     message.on('data', (chunk: Buffer) => {
-      chunks.push(chunk)
-      received += chunk.byteLength
+      const fits = Math.min(chunk.byteLength, maxBytes - received)
+      if (received + fits > whole.byteLength)
+        whole = grown(whole, received, Math.min(maxBytes, Math.max(received + fits, whole.byteLength * 2)))
+      chunk.copy(whole, received, 0, fits)
+      received += fits
       if (received < maxBytes) return
       finish()
-      if (received > maxBytes) message.destroy()
+      if (fits < chunk.byteLength) message.destroy()
     })
     message.once('end', finish)
     message.once('error', (cause) => fail(new TransportError(cause, true)))
@@ -51,6 +62,12 @@ export function readAll(message: IncomingMessage, signal: AbortSignal, idleTimeo
       () => !message.complete && fail(new TransportError(new Error('the connection closed in the middle of the body'), true)),
     )
   })
+}
+
+function grown(whole: Buffer, received: number, bytes: number): Buffer {
+  const larger = Buffer.allocUnsafe(bytes)
+  whole.copy(larger, 0, 0, received)
+  return larger
 }
 
 /**
