@@ -13,6 +13,7 @@ import { manifest } from '@pdvend/oss-kafka/telemetry'
 
 const rounds = Number(process.argv[2] ?? 5)
 const events = Number(process.argv[3] ?? 20_000)
+const partitions = process.argv[4] ?? '3'
 const folder = dirname(fileURLToPath(import.meta.url))
 const variants = ['pdvend-kafkajs', 'raw-kafkajs', 'pdvend-platformatic', 'raw-platformatic']
 const figures = ['cpuUs', 'wallUs', 'wireBytes']
@@ -39,7 +40,7 @@ const ratios = Object.fromEntries(
   ]),
 )
 const result = {
-  what: 'an event, in batches of 500 through one topic of 3 partitions',
+  what: `an event, in batches of 500 through one topic of ${partitions} partitions`,
   node: process.version,
   cpu: cpus()[0]?.model,
   kafka: kafka.version,
@@ -59,7 +60,7 @@ async function provision(topic) {
   const { settings } = await readSettings(manifest.config, {
     PDVEND_TELEMETRY_BROKERS: kafka.url,
     PDVEND_TELEMETRY_TOPIC: topic,
-    PDVEND_TELEMETRY_PARTITIONS: '3',
+    PDVEND_TELEMETRY_PARTITIONS: partitions,
   })
   const deps = { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(60_000) }
   const plan = await manifest.provision(settings, { jobs: [] }, deps)
@@ -70,7 +71,7 @@ async function provision(topic) {
 function run(variant) {
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
-    [join(folder, 'kafka-telemetry/sender.mjs'), variant, kafka.url, String(events)],
+    [join(folder, 'kafka-telemetry/sender.mjs'), variant, kafka.url, String(events), partitions],
     {
       encoding: 'utf8',
     },

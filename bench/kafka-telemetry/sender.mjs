@@ -2,7 +2,7 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { encodeEnvelope, newId, readSettings, silentLogger, systemClock } from '@pdvend/ports'
 
-const [variant, brokers, count] = process.argv.slice(2)
+const [variant, brokers, count, partitions] = process.argv.slice(2)
 const events = Number(count)
 const BATCH = 500
 const WARM_UP = 10
@@ -53,7 +53,7 @@ async function pdvend() {
     PDVEND_TELEMETRY_BROKERS: brokers,
     PDVEND_TELEMETRY_CLIENT: client,
     PDVEND_TELEMETRY_TOPIC: variant,
-    PDVEND_TELEMETRY_PARTITIONS: '3',
+    PDVEND_TELEMETRY_PARTITIONS: partitions,
   })
   const driver = await manifest.open(settings, { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(30_000) })
   return async (batch) => {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 // By its default: Node.js does not find all names of this CommonJS module.
 import kafkajs, { type Admin, type CompressionTypes, type Kafka, type KafkaConfig, type Producer } from 'kafkajs'
 import type { Connection } from '../connection.js'
-import type { KafkaAdmin, KafkaClient, KafkaProducer, OutgoingRecord, ProducerOptions, SendOutcome } from '../client.js'
+import type { KafkaAdmin, KafkaClient, KafkaHeaders, KafkaProducer, OutgoingRecord, ProducerOptions, SendOutcome } from '../client.js'
 import { protocolNumber } from '../errors.js'
 import { type Cluster, kafkajsReader, makeCluster } from './kafkajs-reader.js'
 import { wholeAnswers } from './kafkajs-socket.js'
@@ -125,11 +125,9 @@ async function openProducer(kafka: Kafka, connection: Connection, options: Produ
   async function write(topic: string, partition: number, records: readonly OutgoingRecord[]): Promise<number> {
     const messages = records.map(({ key, value, headers, timestamp }) => ({
       partition,
-      key: key === undefined ? null : asBuffer(key),
+      key: key === undefined ? null : textOrBuffer(key),
       value: value === null ? null : asBuffer(value),
-      ...(headers === undefined
-        ? {}
-        : { headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, asBuffer(text)])) }),
+      ...(headers === undefined ? {} : { headers: headersOf(headers) }),
       ...(timestamp === undefined ? {} : { timestamp: String(timestamp) }),
     }))
     const givesUpAt = Date.now() + connection.requestTimeoutMs
@@ -208,6 +206,22 @@ async function openProducer(kafka: Kafka, connection: Connection, options: Produ
 
 function asBuffer(bytes: Uint8Array | string): Buffer {
   return typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** kafkajs writes text straight into its request. */
+function textOrBuffer(bytes: Uint8Array | string): Buffer | string {
+  return typeof bytes === 'string' || Buffer.isBuffer(bytes) ? bytes : asBuffer(bytes)
+}
+
+/** Copied only where it holds what kafkajs does not take. */
+function headersOf(headers: KafkaHeaders): Record<string, Buffer | string> {
+  let copied: Record<string, Buffer | string> | undefined
+  for (const name in headers) {
+    const value = headers[name]!
+    const taken = textOrBuffer(value)
+    if (taken !== value) (copied ??= { ...headers } as Record<string, Buffer | string>)[name] = taken
+  }
+  return copied ?? (headers as Record<string, Buffer | string>)
 }
 
 /** What the broker answers when it certainly has not written. */

@@ -36,7 +36,7 @@ export async function checkedTopic(admin: KafkaAdmin, { topic: name, partitions:
   if (topic.partitions < wanted)
     throw refuse(
       'CONFIG_INVALID',
-      `the topic has ${topic.partitions} partitions, and PDVEND_TELEMETRY_PARTITIONS asks for ${wanted}: add them by \`pdvend provision\`, or ask for fewer`,
+      `the topic has ${topic.partitions} partition${topic.partitions === 1 ? '' : 's'}, and PDVEND_TELEMETRY_PARTITIONS asks for ${wanted}: add them by \`pdvend provision\`, or ask for fewer`,
     )
   const config = await admin.topicConfig(name)
   if (/compact/.test(config['cleanup.policy'] ?? ''))
