@@ -152,11 +152,6 @@ export function kafkaErrors(adapter: string, port: ConnectionPort): Fail {
   return errorTable(adapter, { ...Object.fromEntries(PROTOCOL.map(([number, , row]) => [number, row])), ...named(port) }, keysOf)
 }
 
-/** The protocol's name of an error number, for a log line. */
-export function protocolName(number: number): string {
-  return PROTOCOL.find(([known]) => known === number)?.[1] ?? `error ${number}`
-}
-
 /** Deepest nesting that is looked into: kafkajs wraps twice, @platformatic/kafka lists the errors of each broker. */
 const MAX_DEPTH = 6
 

@@ -56,13 +56,13 @@ export async function telemetryEngine({ version, client }: TelemetryEngineOption
 }
 
 /** Reads a topic from its beginning on, as somebody else's app would. */
-export interface Mirror {
+interface Mirror {
   /** All records of this type up to the topic's end as it is now. */
   rows(type: string): Promise<readonly TelemetryRow[]>
   close(): Promise<void>
 }
 
-export async function mirrorOf(brokers: string, topic: string): Promise<Mirror> {
+async function mirrorOf(brokers: string, topic: string): Promise<Mirror> {
   const kafka = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING, retry: { retries: 50, maxRetryTime: 1_000 } })
   const admin = kafka.admin()
   const consumer = kafka.consumer({ groupId: `mirror-${topic}`, maxBytesPerPartition: 4_194_304 })
