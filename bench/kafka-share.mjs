@@ -47,7 +47,9 @@ try {
       }
     }
   }
-  for (const name of Object.keys(members)) result.redelivery[name] = await redelivery(name)
+  for (const name of Object.keys(members)) {
+    for (let tries = 0; tries < 3; tries++) result.redelivery[name] ??= await redelivery(name)
+  }
 } finally {
   await producer.close()
   await admin.close()
@@ -133,8 +135,8 @@ async function redelivery(name) {
   holder.kill('SIGKILL')
   const tookMs = Math.round((await ended.promise) - killedMs)
   await close()
-  if (early) throw new Error(`${name}: the records came before the kill`)
-  return tookMs
+  // The group had not settled yet: one member had both partitions.
+  return early ? undefined : tookMs
 }
 
 async function makeTopic(partitions) {
