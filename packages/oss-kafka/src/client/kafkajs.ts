@@ -256,6 +256,10 @@ function firstNumber(error: unknown): number | undefined {
   return undefined
 }
 
+/** How often, and how long in all, new topics are looked at until they have their leaders, in milliseconds. */
+const LEADER_POLL_MS = 50
+const LEADER_WAIT_MS = 30_000
+
 function lazyAdmin(kafka: Kafka, makeCluster: () => Cluster): KafkaAdmin & { close(): Promise<void> } {
   let admin: Promise<Admin> | undefined
   let cluster: Promise<Cluster> | undefined
@@ -276,6 +280,18 @@ function lazyAdmin(kafka: Kafka, makeCluster: () => Cluster): KafkaAdmin & { clo
     })()
     cluster.catch(() => (cluster = undefined))
     return cluster
+  }
+  /** A broker may not have heard of what another has just made. */
+  const untilLed = async (topic: string, partitions: number): Promise<void> => {
+    for (const deadline = Date.now() + LEADER_WAIT_MS; ; await new Promise((resolve) => setTimeout(resolve, LEADER_POLL_MS))) {
+      try {
+        const [found] = (await (await connected()).fetchTopicMetadata({ topics: [topic] })).topics
+        if (found!.partitions.filter(({ leader }) => leader >= 0).length >= partitions) return
+      } catch (error) {
+        if (Date.now() > deadline) throw error
+      }
+      if (Date.now() > deadline) throw Object.assign(new Error('no leader yet'), { type: 'LEADER_NOT_AVAILABLE', code: 5 })
+    }
   }
   /** Once more with fresh metadata: a leader may have moved, a broker come back. */
   const refreshed = async <T>(work: (cluster: Cluster) => Promise<T>): Promise<T> => {
@@ -304,10 +320,12 @@ function lazyAdmin(kafka: Kafka, makeCluster: () => Cluster): KafkaAdmin & { clo
       const known = names.filter((name) => present.has(name))
       if (known.length === 0) return []
       const { topics } = await (await connected()).fetchTopicMetadata({ topics: known })
-      return topics.map(({ name, partitions }) => ({
+      const found = new Map(topics.map(({ name, partitions }) => [name, partitions]))
+      // The broker answers in an order of its own.
+      return known.map((name) => ({
         name,
-        partitions: partitions.length,
-        replicas: partitions[0]?.replicas.length ?? 0,
+        partitions: found.get(name)?.length ?? 0,
+        replicas: found.get(name)?.[0]?.replicas.length ?? 0,
       }))
     },
     async createTopics(specs) {
@@ -317,12 +335,15 @@ function lazyAdmin(kafka: Kafka, makeCluster: () => Cluster): KafkaAdmin & { clo
         replicationFactor: replicas,
         configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
       }))
-      // One that exists is no error to kafkajs, but a `false`.
-      if (!(await (await connected()).createTopics({ waitForLeaders: true, topics })))
+      // One that exists is no error to kafkajs, but a `false`. Its own wait takes a broker that has not heard of the topic yet for
+      // one that denies it.
+      if (!(await (await connected()).createTopics({ waitForLeaders: false, topics })))
         throw Object.assign(new Error('a topic of this name exists'), { type: 'TOPIC_ALREADY_EXISTS', code: 36 })
+      for (const { name, partitions } of specs) await untilLed(name, partitions)
     },
     async addPartitions(topic, count) {
       await (await connected()).createPartitions({ topicPartitions: [{ topic, count }] })
+      await untilLed(topic, count)
     },
     deleteTopics: async (names) => (await connected()).deleteTopics({ topics: [...names] }),
     async topicConfig(name) {
