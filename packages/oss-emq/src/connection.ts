@@ -85,10 +85,9 @@ export class Connection {
     if (client !== this.#client) throw new PortError('UNAVAILABLE', { adapter: 'oss-emq', detail: 'the connection was lost' })
   }
 
-  /** Asks the broker for an acknowledgement. */
-  async unsubscribe(filter: string): Promise<void> {
-    this.#filters.delete(filter)
-    await this.#client?.unsubscribeAsync(filter).catch(() => {})
+  /** Gives this connection up for a new one. */
+  drop(): void {
+    this.#client?.end(true)
   }
 
   async close(): Promise<void> {
@@ -132,7 +131,8 @@ export class Connection {
         const made = await connect(this.endpoint, this.login, this.#welcome.level, signal)
         client = made.client
         this.#welcome = made.welcome
-        await this.#adopt(client)
+        const late = this.clock.timer(this.endpoint.connectTimeoutMs, () => void made.client.end(true))
+        await this.#adopt(client).finally(() => late.cancel())
         this.#connected()
         return
       } catch (error) {

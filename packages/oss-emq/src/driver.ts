@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import {
   type AdapterDeps,
   type Clock,
+  type ClockTimer,
   type DeviceConnection,
   type DriverCall,
   type InboundHandlers,
@@ -35,6 +36,12 @@ const MAX_PAYLOAD_BYTES = 131_072
 const PACKET_OVERHEAD_BYTES = 512
 /** A handler that takes longer gets its message acknowledged all the same: the device sends again what was not settled. */
 const ACKNOWLEDGE_WITHIN_MS = 500
+/**
+ * How often it is seen to that messages still come in, and how long one may take, in milliseconds: HiveMQ CE 2025.5, killed and
+ * restarted on a loaded machine, now and then kept a connection whose subscriptions brought nothing (26 Nov 2026).
+ */
+const CHECK_EVERY_MS = 15_000
+const CHECK_MS = 10_000
 /** Where Mosquitto says its version. */
 const VERSION_TOPIC = '$SYS/broker/version'
 /** Where EMQX says that a client has gone, with `emqx.conf`'s sys_topics.sys_event_messages. */
@@ -114,7 +121,8 @@ class OssEmq implements PushDriver {
   readonly #auth: DeviceAuth
   readonly #ended = new AbortController()
   #handlers: InboundHandlers | undefined
-  #fence: (() => void) | undefined
+  readonly #fences = new Set<() => void>()
+  #check: ClockTimer | undefined
   #version: string | undefined
   #closing: Promise<void> | undefined
 
@@ -167,6 +175,7 @@ class OssEmq implements PushDriver {
     await this.#settle(AbortSignal.any([signal, late])).catch((error: unknown) => {
       throw late.aborted ? noSharing() : error
     })
+    this.#checkLater()
   }
 
   async send(to: Target, bytes: Uint8Array, { signal }: DriverCall): Promise<void> {
@@ -226,6 +235,7 @@ class OssEmq implements PushDriver {
   }
 
   async #close(): Promise<void> {
+    this.#check?.cancel()
     this.#presence.close()
     await this.#auth.close()
     await this.#connection.close()
@@ -247,20 +257,44 @@ class OssEmq implements PushDriver {
 
   /** After each new connection: once what is retained has come, who is known as online is asked. */
   async #settle(signal: AbortSignal): Promise<void> {
-    const { instance, api } = this.parts
+    const { api } = this.parts
     this.#auth.connected()
-    const passed = new Promise<void>((resolve) => (this.#fence = resolve))
-    await this.#connection.publish(fenceTopic(this.#ns, instance), 'fence', {}, signal)
-    await orAborted(passed, signal)
+    await this.#passFence(signal)
     if (api === undefined) return this.#presence.callRoll()
     const clients = await api.clients(clientIdOf(this.#ns, ''), signal)
     this.#presence.settle(new Set(clients.flatMap(({ clientid }) => deviceOf(this.#ns, clientid) ?? [])))
   }
 
+  /** Sends a message to oneself, and waits for it. */
+  async #passFence(signal: AbortSignal): Promise<void> {
+    let pass = (): void => {}
+    const passed = new Promise<void>((resolve) => (pass = resolve))
+    this.#fences.add(pass)
+    try {
+      await this.#connection.publish(fenceTopic(this.#ns, this.parts.instance), 'fence', {}, signal)
+      await orAborted(passed, signal)
+    } finally {
+      this.#fences.delete(pass)
+    }
+  }
+
+  #checkLater(): void {
+    this.#check = this.#clock.timer(CHECK_EVERY_MS, () => {
+      const { lost } = this.#connection
+      this.#passFence(AbortSignal.any([this.#ended.signal, AbortSignal.timeout(CHECK_MS)]))
+        .catch(() => {
+          if (this.#closing !== undefined || !this.#connection.connected || this.#connection.lost !== lost) return
+          this.parts.deps.log.warn({ port: 'push' }, 'the broker no longer brings what it takes: connecting anew')
+          this.#connection.drop()
+        })
+        .finally(() => this.#closing === undefined && this.#checkLater())
+    })
+  }
+
   async #take(topic: string, bytes: Uint8Array, retained: boolean): Promise<void> {
     const parsed = parseTopic(this.#ns, topic)
     if (parsed?.kind === 'presence') return this.#presence.take(parsed.name, bytes, retained)
-    if (parsed?.kind === 'fence') return this.#fence?.()
+    if (parsed?.kind === 'fence') return this.#fences.forEach((pass) => pass())
     if (parsed?.kind === 'up') return this.#inbound(parsed.name, parsed.to!, bytes)
     if (topic === RESPONSE_TOPIC && this.#auth instanceof DynamicSecurity) return this.#auth.answered(bytes)
     if (topic === VERSION_TOPIC) this.#version = Buffer.from(bytes).toString('utf8').slice(0, 100)
