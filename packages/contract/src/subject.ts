@@ -93,7 +93,7 @@ export class Subject<Port extends PortName, Face> implements AsyncDisposable {
       // A worker may ask for a queue while the first job goes in: it is made once, and both wait.
       const making = fresh.length > 0 ? provision(fresh) : undefined
       for (const queue of fresh) this.#queues.set(queue, making!)
-      await Promise.all(queues.map((queue) => this.#queues.get(queue)))
+      await Promise.all(queues.map(async (queue) => this.#queues.get(queue)))
       return call()
     })
   }
