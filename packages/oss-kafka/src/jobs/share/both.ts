@@ -90,6 +90,8 @@ export class BothEngines implements Omit<JobEngine, 'name' | 'takes' | 'gave'> {
     // In this order, so that a job on its way to the classic engine is rather counted twice than not at all.
     const share = await this.share.stats(names, call)
     const classic = await this.classic.stats(names, call)
+    // Nobody sees a retry wait that its worker has not heard of yet.
+    await this.share.settled()
     return {
       ready: share.ready + classic.ready,
       delayed: classic.delayed,

@@ -139,6 +139,13 @@ export class ShareEngine implements JobEngine {
     void this.#members.get(held.name)?.then((member) => member.putBack(held.record))
   }
 
+  /** Resolves when no job is on its way from here to the keeper, and those who settled have heard so. */
+  async settled(): Promise<void> {
+    if (this.#settling.size === 0) return
+    await Promise.allSettled(this.#settling)
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+
   /** Has each of these queues been looked into by this process? Before that, nothing found means nothing. */
   async warm(names: readonly string[]): Promise<boolean> {
     const members = await Promise.all(names.map(async (name) => this.#members.get(name)?.catch(() => undefined)))
@@ -185,7 +192,7 @@ export class ShareEngine implements JobEngine {
   }
 
   async stats(names: readonly string[], call: DriverCall): Promise<JobStats> {
-    await until(Promise.allSettled(this.#settling), call.signal)
+    await until(this.settled(), call.signal)
     const found: Depths[] = []
     let next = 0
     const look = async (): Promise<void> => {
