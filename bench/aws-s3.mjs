@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { startEngine } from '@pdvend/engines'
 import { bareStore, pdvendStore, sdkStore, sdkVariants, serverOf } from './aws-s3/stores.mjs'
 
-const ROUNDS = 3
-const CALLS = 400
+const ROUNDS = 5
+const CALLS = 600
 const SMALL = new Uint8Array(1_024).fill(7)
 const STREAM_BYTES = Number(process.argv[2] ?? 256) * 1_048_576
 
