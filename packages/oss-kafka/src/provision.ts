@@ -44,7 +44,9 @@ export async function planTopics(client: KafkaClient, specs: readonly TopicSpec[
           throw new PortError('PRECONDITION_FAILED', { adapter, operation: 'provision', target: refused.name, detail: refused.detail! })
         for (const { step, carryOut } of moves) {
           await carryOut?.().catch((cause: unknown) => {
-            throw fail('provision', cause, step.name)
+            const error = fail('provision', cause, step.name)
+            // Another deployment was faster and made the same; the next plan tells what is different.
+            if (error.code !== 'ALREADY_EXISTS') throw error
           })
         }
       },
