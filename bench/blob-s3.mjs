@@ -1,9 +1,10 @@
 // S3 blobs: @pdvend/oss-minio against the raw minio client and the AWS SDK, on one MinIO, side by side: CPU, wall time, bytes on
 // the wire; a stream of unknown length, up and down, with the growth of the memory.
 //
-// npm run bench -- blob-s3 [rounds] [MiB of the stream] [calls at once, e.g. 1,32]. Each figure is that of a process of its own; clients take turns.
+// npm run bench -- blob-s3 [rounds] [MiB of the stream] [calls at once, e.g. 1,32] [what, e.g. upload|get].
+// What was not run keeps its figures in the results. Each figure is that of a process of its own; clients take turns.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +15,7 @@ import { readSettings, silentLogger, systemClock } from '@pdvend/ports'
 const rounds = Number(process.argv[2] ?? 5)
 const streamMiB = Number(process.argv[3] ?? 1_024)
 const widths = (process.argv[4] ?? '1,32,256').split(',').map(Number)
+const only = new RegExp(process.argv[5] ?? '.')
 const folder = dirname(fileURLToPath(import.meta.url))
 const names = ['pdvend', 'minio', 'aws']
 const KIB = 1_024
@@ -34,7 +36,7 @@ const workloads = [
     ]),
   { work: 'upload', sizeBytes: streamMiB * MIB, width: 1, calls: 1 },
   { work: 'download', sizeBytes: streamMiB * MIB, width: 1, calls: 1 },
-]
+].filter(({ work }) => only.test(work))
 
 const engine = await startEngine('minio')
 const env = { ...engine.env, PDVEND_BLOB_BUCKET: 'pdvend-bench' }
@@ -56,7 +58,12 @@ try {
         const name = names[(turn + round) % names.length]
         samples[name].push(run({ client: name, ...workload, env }))
       }
-    const row = { ...workload, ...Object.fromEntries(names.map((name) => [name, middle(samples[name])])) }
+    const row = {
+      at: new Date().toISOString(),
+      rounds,
+      ...workload,
+      ...Object.fromEntries(names.map((name) => [name, middle(samples[name])])),
+    }
     results.push(row)
     console.log(lineOf(row))
   }
@@ -64,15 +71,18 @@ try {
   await engine.stop()
 }
 
+const file = join(folder, 'results/blob-s3.json')
+const idOf = ({ work, sizeBytes, width }) => `${work} ${sizeBytes} ${width}`
+const before = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).results : []
+const kept = before.filter((row) => !results.some((other) => idOf(other) === idOf(row)))
+const all = [...kept, ...results].sort((one, other) => one.width - other.width || one.sizeBytes - other.sizeBytes)
 console.log(`\n| what | CPU | to minio | to AWS SDK | wall to minio | to AWS SDK | wire to minio | memory, MiB: ours, minio, AWS SDK |`)
 console.log('| --- | --- | --- | --- | --- | --- | --- | --- |')
-for (const row of results) console.log(lineOf(row))
+for (const row of all) console.log(lineOf(row))
 mkdirSync(join(folder, 'results'), { recursive: true })
 const machine = { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length }
-writeFileSync(
-  join(folder, 'results/blob-s3.json'),
-  `${JSON.stringify({ machine, engine: `${engine.name} ${engine.version}`, rounds, streamMiB, targets: 'CPU and wire <= 1.05 of minio; stream >= 0.97 of its throughput, memory <= 8 MiB x 4 + 32 MiB', results }, null, 2)}\n`,
-)
+const targets = 'CPU and wire <= 1.05 of minio; stream >= 0.97 of its throughput, memory <= 8 MiB x 4 + 32 MiB'
+writeFileSync(file, `${JSON.stringify({ machine, engine: `${engine.name} ${engine.version}`, targets, results: all }, null, 2)}\n`)
 
 function run(task) {
   const { stdout, stderr, status } = spawnSync(
