@@ -31,16 +31,16 @@ function printContracts(contracts) {
   if (contracts.length === 0) return
   const order = (one, other) => (one < other ? -1 : 1)
   const rows = contracts
-    .map(({ adapter, port, engine, passed, refused, failed, skipped }) => [
+    .map(({ adapter, port, engine, passed, refused, failed, leftOut }) => [
       `${adapter} (${port})`,
       engine,
       passed,
       refused,
       failed,
-      skipped,
+      leftOut,
     ])
     .sort((one, other) => order(`${one[0]} ${one[1]}`, `${other[0]} ${other[1]}`))
-  printTable(['adapter (port)', 'engine', 'passed', 'refused', 'failed', 'skipped'], rows)
+  printTable(['adapter (port)', 'engine', 'passed', 'refused', 'failed', 'left out'], rows)
   console.log('Clauses of the contract; refused: the adapter says that it cannot, and the refusal was proved.')
 }
 

@@ -9,7 +9,7 @@ import { manifest } from '../src/index.js'
 const bucket = 'pdv-telemetry'
 
 /** The settings of an app whose stream is on the emulator at `endpoint`. */
-export function settingsAt(endpoint: string, stream = 'pdv-telemetry'): Readonly<Record<string, string>> {
+function settingsAt(endpoint: string, stream = 'pdv-telemetry'): Readonly<Record<string, string>> {
   return {
     PDVEND_TELEMETRY_STREAM: stream,
     PDVEND_TELEMETRY_ENDPOINT: endpoint,
@@ -51,7 +51,7 @@ export async function firehoseEngine(): Promise<Engine> {
 }
 
 /** What `pdvend provision --apply` does. */
-export async function provision(env: Readonly<Record<string, string>>): Promise<readonly string[]> {
+async function provision(env: Readonly<Record<string, string>>): Promise<readonly string[]> {
   const read = await readSettings(manifest.config, env)
   if (read.problems !== undefined) throw new Error(JSON.stringify(read.problems))
   const deps = { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(30_000) }

@@ -13,8 +13,8 @@ export interface ContractTally {
   /** Of capabilities that are declared false: the refusal was proved. */
   readonly refused: number
   readonly failed: number
-  /** Clauses for which the engine handle lacks an ability. */
-  readonly skipped: number
+  /** Clauses that do not apply: they want of the engine's handle what it cannot do, e.g. to stand outside of time. */
+  readonly leftOut: number
   readonly mutantsCaught: number
 }
 
@@ -22,7 +22,7 @@ type Count = Exclude<keyof ContractTally, 'port' | 'adapter' | 'engine'>
 
 /** Counts what became of the clauses; a test run that wants to know gets it as a file in the folder that `PDVEND_TEST_RESULTS` names. */
 export class Tally {
-  readonly #counts: Record<Count, number> = { passed: 0, refused: 0, failed: 0, skipped: 0, mutantsCaught: 0 }
+  readonly #counts: Record<Count, number> = { passed: 0, refused: 0, failed: 0, leftOut: 0, mutantsCaught: 0 }
 
   add(count: Count): void {
     this.#counts[count] += 1

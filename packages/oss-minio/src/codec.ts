@@ -78,7 +78,7 @@ export function toTail(headers: Answered): string | undefined {
 }
 
 /** SHA-256 of the whole body as the store keeps it: not that of a multipart upload, which is one over its parts. */
-export function toSha256(headers: Answered): { readonly sha256?: string } {
+function toSha256(headers: Answered): { readonly sha256?: string } {
   const digest = header(headers, 'x-amz-checksum-sha256')
   return digest === undefined || digest.includes('-') ? {} : { sha256: Buffer.from(digest, 'base64').toString('hex') }
 }

@@ -9,7 +9,7 @@ import { combineCrc } from './crc.js'
 import type { Janitor } from './janitor.js'
 
 /** S3's bounds: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html (read November 2026). */
-export const MAX_PARTS = 10_000
+const MAX_PARTS = 10_000
 
 /** After so many parts the next ones are twice as large, so that a body of unknown length may reach S3's 5 TiB. */
 const PARTS_A_SIZE = 1_000

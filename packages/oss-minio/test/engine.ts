@@ -31,11 +31,11 @@ export async function startBucket(name: EngineName, env: Readonly<Record<string,
   return Object.defineProperty(running, 'env', { value: settings })
 }
 
-export function deps(ms = 30_000): AdapterDeps {
+function deps(ms = 30_000): AdapterDeps {
   return { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(ms) }
 }
 
-export async function settingsOf(env: Readonly<Record<string, string>>): Promise<Settings> {
+async function settingsOf(env: Readonly<Record<string, string>>): Promise<Settings> {
   const read = await readSettings(ossMinio.config, env)
   if (read.problems !== undefined) throw new Error(JSON.stringify(read.problems))
   return read.settings

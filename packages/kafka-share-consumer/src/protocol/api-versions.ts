@@ -21,7 +21,7 @@ export const apiVersions = createAPI<[clientName: string, clientVersion: string]
   false,
 )
 
-export function parseApiVersions(_correlationId: number, _apiKey: number, _version: number, reader: Reader): ApiVersionsResponse {
+function parseApiVersions(_correlationId: number, _apiKey: number, _version: number, reader: Reader): ApiVersionsResponse {
   const errorCode = reader.readInt16()
   const apis = readStructs(reader, (each) => ({ key: each.readInt16(), lowest: each.readInt16(), highest: each.readInt16() }))
   reader.readInt32()

@@ -98,7 +98,7 @@ export function signingTime(ms: number): string {
 }
 
 /** Percent-encodes all but the unreserved characters, as the signature wants it. */
-export function encodeText(text: string): string {
+function encodeText(text: string): string {
   return /^[\w.~-]*$/.test(text)
     ? text
     : encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)

@@ -20,7 +20,7 @@ export interface Announcement {
 }
 
 /** Versions that one connection may use: it begins at a multiple, says it is there with those after, and ends with the last. */
-export const VERSIONS_PER_CONNECTION = 1_000
+const VERSIONS_PER_CONNECTION = 1_000
 const MAX_BYTES = 1_024
 
 /** The version that ends the connection to which `version` belongs: greater than all that it said before, less than the next one's. */
