@@ -13,6 +13,6 @@ const runs = [
 for (const { version, client, mutants } of runs) {
   const missing = await whyMissing('kafka', { version })
   describe(`Apache Kafka ${version} through ${client}`, () => {
-    describeContract(ossKafkaJobs, { engine: () => jobsEngine({ version, client }), abilities, missing, mutants })
+    describeContract(ossKafkaJobs, { engine: () => jobsEngine({ version, client, engine: 'classic' }), abilities, missing, mutants })
   })
 }

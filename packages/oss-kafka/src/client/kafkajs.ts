@@ -6,12 +6,14 @@ import type { KafkaAdmin, KafkaClient, KafkaHeaders, KafkaProducer, OutgoingReco
 import { protocolNumber } from '../errors.js'
 import { type Cluster, kafkajsReader, makeCluster } from './kafkajs-reader.js'
 import { wholeAnswers } from './kafkajs-socket.js'
+import { restIdleConnections } from './kafkajs-timer.js'
 
 /** Between tries of one send, in milliseconds; the last one is kept up. */
 const RETRY_MS = [50, 100, 200, 400, 800]
 
 /** The seam over kafkajs 2.2.4: the card's client, in plain JavaScript, which runs wherever Node.js does. */
 export function kafkajsClient(connection: Connection): KafkaClient {
+  restIdleConnections()
   const sockets = new Set<Socket>()
   let ended = false
   const track = (socket: Socket): void => {
@@ -49,7 +51,11 @@ export function kafkajsClient(connection: Connection): KafkaClient {
       await admin.close()
       // kafkajs 2.2.4 leaves a connection open that it was just making when it was told to disconnect: the process would not end.
       ended = true
-      for (const socket of sockets) socket.destroy()
+      for (const socket of sockets) {
+        // Only an end tells kafkajs that a connection is no more: its timer would go on for ever.
+        socket.emit('end')
+        socket.destroy()
+      }
     },
   }
 }
