@@ -16,7 +16,7 @@ export const config = {
     },
   ),
   engine: env('JOBS_ENGINE', z.enum(['auto', 'classic']).default('classic'), {
-    doc: 'auto: jobs without key, dedupe key, priority or delay go through share groups where the brokers have them (Kafka 4.2); classic: none does. Default auto; the same for all apps of a prefix',
+    doc: 'auto: jobs without key, dedupe key, priority or delay go through share groups where the brokers have them (Kafka 4.2); classic: none does. Default classic; the same for all apps of a prefix',
     example: 'classic',
   }),
   replicas: env('JOBS_REPLICAS', z.coerce.number().int().min(1).max(15).optional(), {
