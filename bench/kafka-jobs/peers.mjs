@@ -87,7 +87,7 @@ export const peers = {
             return async () => {
               await stream.close()
               await loop
-              await consumer.close(true)
+              await new Promise((done) => consumer.close(true, done))
             }
           },
         }

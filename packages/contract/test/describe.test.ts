@@ -31,7 +31,8 @@ describe('describeContract', () => {
     expect(tests.length + skipped.length).toBe(cases.length)
     for (const { id, title, engine = [] } of cases)
       if (engine.length === 0) expect(tests).toContain(`${id} ${title}`)
-      else expect(skipped.find((name) => name.startsWith(`${id} `))).toMatch(/\(skipped: left out on this engine: the engine handle cannot: /)
+      else
+        expect(skipped.find((name) => name.startsWith(`${id} `))).toMatch(/\(skipped: left out on this engine: the engine handle cannot: /)
   })
 
   test('adds one test a mutant where they are asked for', () => {
