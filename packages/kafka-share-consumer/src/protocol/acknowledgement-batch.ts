@@ -3,7 +3,6 @@ import { appendStructs, readStructs, skipTaggedFields } from './tagged-fields.js
 
 /** What is said of a record. A gap is an offset within an acquired range that holds no record. */
 export const acknowledgeTypes = { gap: 0, accept: 1, release: 2, reject: 3, renew: 4 } as const
-type AcknowledgeType = (typeof acknowledgeTypes)[keyof typeof acknowledgeTypes]
 
 /** Both offsets inclusive. One type for the whole range, or one for each offset. */
 export interface AcknowledgementBatch {
