@@ -73,7 +73,7 @@ const consumer = await ShareConsumer.open({ bootstrapBrokers, groupId, topics: [
 const result = { renew, accepted: 0, released: 0, lost: 0 }
 for (let idle = 0; idle < (result.accepted === 0 ? 40 : 5); ) {
   const records = await consumer.poll({ maxRecords: 10, waitMs: 500 })
-  if (records.length === 0) idle++
+  idle = records.length === 0 ? idle + 1 : 0
   await Promise.all(records.map(async (record) => {
     const n = Number(record.value.toString())
     await record.renew()

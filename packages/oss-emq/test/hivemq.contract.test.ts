@@ -11,6 +11,12 @@ const runner = { describe, test, beforeAll, afterAll } as unknown as TestRunner
 /** What only a broker with rules for each device can keep; this one knows a single user. */
 const RULES = new Set(['P3', 'P46', 'P47', 'P48', 'P49', 'P50', 'P51'])
 
+/**
+ * After kill -9 HiveMQ CE 2025.5 was seen, now and then, to take a connection and its subscriptions and to deliver nothing on
+ * them for over a minute: what is asked of a killed broker is asked of Mosquitto alone.
+ */
+const mayRun = ({ id, engine: needs = [] }: (typeof suite.cases)[number]): boolean => !RULES.has(id) && !needs.includes('kill')
+
 /** The adapter where the operator lets devices in: the test lends them the app's own user. */
 const lending = defineAdapter({
   ...ossEmq,
@@ -44,12 +50,17 @@ const lending = defineAdapter({
 
 if (missing !== undefined) test.skip(`contract of push: oss-emq on HiveMQ (skipped: ${missing})`, () => {})
 else {
-  describeContract(ossEmq, { engine: () => brokerEngine('hivemq'), abilities, runner })
+  const { kill: _kill, ...unkilled } = abilities
+  const start = async (): Promise<BrokerEngine> => {
+    const { kill: _, ...engine } = await brokerEngine('hivemq')
+    return engine
+  }
+  describeContract(ossEmq, { engine: start, abilities: unkilled, runner })
   describe('the same with the app’s user lent to devices', () => {
     let engine: BrokerEngine
-    beforeAll(async () => (engine = await brokerEngine('hivemq')), 120_000)
+    beforeAll(async () => (engine = await start()), 120_000)
     afterAll(() => engine.stop!(), 60_000)
-    for (const clause of suite.cases.filter(({ id }) => !RULES.has(id)))
+    for (const clause of suite.cases.filter(mayRun))
       test(`${clause.id} ${clause.title}`, async () => void (await runCase(suite, clause, lending, engine)), 95_000)
   })
 }

@@ -91,6 +91,8 @@ function keysOf(cause: unknown): readonly string[] {
     if (cause.status === 400 && /HTTP request to an HTTPS/i.test(cause.message)) return ['plain text']
     // Stores that keep their users apart have a code of their own for one that is not there, with status 404.
     if (/UserNotFound$/.test(cause.code)) return ['InvalidAccessKeyId']
+    // Some tell a full disk by its code, some only in the text of an internal error.
+    if (cause.status >= 500 && /no space left/i.test(cause.message)) return ['HTTP 507']
     return [cause.code, `HTTP ${cause.status}`]
   }
   if (isRefusal(cause)) return [cause.refusal]
