@@ -165,6 +165,8 @@ export class Calls {
         }),
       ),
     )
+    // Somebody awaits the answer: with every connection down nothing else may keep the process alive until there is one.
+    timer.hold?.()
     const onCaller = (): void => running.abort(new PortError('CANCELED', { cause: caller?.reason }))
     caller?.addEventListener('abort', onCaller, { once: true })
     try {
