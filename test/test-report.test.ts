@@ -51,7 +51,7 @@ describe('what npm test tells at its end', () => {
     passed: 84,
     refused: 5,
     failed: 0,
-    skipped: 1,
+    leftOut: 1,
     mutantsCaught: 16,
   }
   const row = { name: '@pdvend/oss-kafka', passed: 90, failed: 0, skipped: 2, seconds: 12.34, contracts: [kafka] }
