@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AnyAdapter } from '@pdvend/ports'
@@ -35,8 +36,6 @@ export class Tally {
     if (folder === undefined || passed + refused + failed === 0) return
     const tally: ContractTally = { port, adapter, engine: [name, version].filter(Boolean).join(' '), ...this.#counts }
     mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, `contract-${port}-${adapter}-${process.pid}-${(written += 1)}.json`), JSON.stringify(tally))
+    writeFileSync(join(folder, `contract-${randomUUID()}.json`), JSON.stringify(tally))
   }
 }
-
-let written = 0
