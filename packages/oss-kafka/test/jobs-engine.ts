@@ -24,19 +24,12 @@ export async function jobsEngine({ version, client, engine }: JobsEngineOptions)
   const kafka = await startEngine('kafka', version === undefined ? {} : { version })
   const chosen = engine === undefined ? {} : { PDVEND_JOBS_ENGINE: engine }
   const env = { PDVEND_JOBS_BROKERS: kafka.url, PDVEND_JOBS_CLIENT: client, ...chosen }
-  const made = new Map<string, Promise<void>>()
   return {
     ...kafka,
     name: abilities.name,
     module: abilities.module!,
     env,
-    // A worker and an enqueue may ask for the same queue at once.
-    async provision(names) {
-      const fresh = names.filter((name) => !made.has(name))
-      const making = fresh.length === 0 ? Promise.resolve() : provisionQueues(env, fresh)
-      for (const name of fresh) made.set(name, making)
-      await Promise.all(names.map((name) => made.get(name)!))
-    },
+    provision: (names) => provisionQueues(env, names),
   }
 }
 
