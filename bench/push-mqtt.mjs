@@ -14,6 +14,7 @@ import { connectDevice } from '@pdvend/device'
 import { startEngine } from '@pdvend/engines'
 import { ossEmq } from '@pdvend/oss-emq'
 import { defineMessage, PushNotifications, readSettings, silentLogger, systemClock } from '@pdvend/ports'
+import { counting, timed } from './push/deliveries.mjs'
 
 const messages = Number(process.argv[2] ?? 2_000)
 const most = Number(process.argv[3] ?? 1_000)
@@ -124,38 +125,6 @@ async function passes(counter, publishTo) {
     figures[`to${size}`] = await timed(counter, count, size, publishTo(size), size === 1 ? 100 : 10)
   }
   return figures
-}
-
-/** Publishes `count` with at most `window` on their way; ends when every device has handled every one. */
-async function timed(counter, count, devices, publish, window) {
-  const deliveries = count * devices
-  const done = counter.reach(deliveries)
-  const startedAt = performance.now()
-  const cpuAt = process.cpuUsage()
-  let next = 0
-  await Promise.all(
-    Array.from({ length: window }, async () => {
-      while (next < count) await publish(next++)
-    }),
-  )
-  await done
-  const seconds = (performance.now() - startedAt) / 1_000
-  const { user, system } = process.cpuUsage(cpuAt)
-  return { perSecond: Math.round(deliveries / seconds), cpuUsEach: Math.round((user + system) / deliveries) }
-}
-
-function counting() {
-  let seen = 0
-  let wanted = Infinity
-  let resolve = () => {}
-  return {
-    count: () => void (++seen === wanted && resolve()),
-    reach(count) {
-      seen = 0
-      wanted = count
-      return new Promise((done) => (resolve = done))
-    },
-  }
 }
 
 function ratios(over, under, field = 'perSecond') {

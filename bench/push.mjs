@@ -12,6 +12,7 @@ import { z } from 'zod'
 import { connectDevice } from '@pdvend/device'
 import { localPush } from '@pdvend/local/push'
 import { defineMessage, PushNotifications, readSettings, silentLogger, systemClock } from '@pdvend/ports'
+import { counting, timed } from './push/deliveries.mjs'
 
 const messages = Number(process.argv[2] ?? 2_000)
 const fanOut = 100
@@ -95,38 +96,6 @@ async function measureBare() {
   await new Promise((resolve) => broker.close(resolve))
   await new Promise((resolve) => server.close(resolve))
   return figures
-}
-
-/** Publishes `count` with at most `window` on their way; ends when every device has handled every one. */
-async function timed(counter, count, devices, publish, window) {
-  const deliveries = count * devices
-  const done = counter.reach(deliveries)
-  const startedAt = performance.now()
-  const cpuAt = process.cpuUsage()
-  let next = 0
-  await Promise.all(
-    Array.from({ length: window }, async () => {
-      while (next < count) await publish(next++)
-    }),
-  )
-  await done
-  const seconds = (performance.now() - startedAt) / 1_000
-  const { user, system } = process.cpuUsage(cpuAt)
-  return { perSecond: Math.round(deliveries / seconds), cpuUsEach: Math.round((user + system) / deliveries) }
-}
-
-function counting() {
-  let seen = 0
-  let wanted = Infinity
-  let resolve = () => {}
-  return {
-    count: () => void (++seen === wanted && resolve()),
-    reach(count) {
-      seen = 0
-      wanted = count
-      return new Promise((done) => (resolve = done))
-    },
-  }
 }
 
 function flat(figures) {
