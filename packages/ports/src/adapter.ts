@@ -2,6 +2,7 @@ import type { BlobCapabilities, BlobDriver } from './blob/driver.js'
 import type { Clock } from './clock.js'
 import type { JobCapabilities, JobDriver } from './jobs/driver.js'
 import type { Logger } from './log.js'
+import type { Permission } from './permissions.js'
 import type { ProvisionPlan, ProvisionResources } from './provision.js'
 import type { PushCapabilities, PushDriver } from './push/driver.js'
 import type { SettingsOf, SettingsShape } from './settings.js'
@@ -53,6 +54,11 @@ export interface AdapterManifest<
    * `open`. Absent: nothing has to be made beforehand.
    */
   provision?(settings: SettingsOf<Shape>, resources: ProvisionResources, deps: AdapterDeps): Promise<ProvisionPlan>
+  /**
+   * The rights that the running app needs for these resources, those of `provision` not among them. Opens and loads nothing. Absent:
+   * the engine's access control has no words of its own for it.
+   */
+  permissions?(settings: SettingsOf<Shape>, resources: ProvisionResources): readonly Permission[]
 }
 
 /** A manifest of any adapter of one port, its settings' types forgotten. */
@@ -66,6 +72,7 @@ export interface AnyAdapter<
   readonly capabilities: Capabilities
   open(settings: never, deps: AdapterDeps): Promise<PortTypes[Port]['driver']>
   provision?(settings: never, resources: ProvisionResources, deps: AdapterDeps): Promise<ProvisionPlan>
+  permissions?(settings: never, resources: ProvisionResources): readonly Permission[]
 }
 
 /** Types a manifest: capabilities are kept as literals, so that the compiler can check what an app requires. */
