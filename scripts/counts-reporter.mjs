@@ -12,7 +12,7 @@ export default class CountsReporter {
   #folder
 
   constructor(globalConfig) {
-    this.#folder = join(globalConfig.rootDir, '.test-results')
+    this.#folder = process.env.PDVEND_TEST_RESULTS ?? join(globalConfig.rootDir, '.test-results')
   }
 
   onRunStart() {
@@ -54,7 +54,15 @@ export function countsOf(results) {
     seconds: Math.round((Date.now() - results.startTime) / 100) / 10,
     skips: countEach(reasons.filter((reason) => !LEFT_OUT.test(reason))),
     leftOut: countEach(leftOut),
+    failures: results.testResults.flatMap(failuresOf),
   }
+}
+
+/** What failed in one file; a file that could not be loaded has a failure without a name. */
+function failuresOf({ testFilePath: file, testResults = [], failureMessage, testExecError }) {
+  const failed = testResults.filter(({ status }) => status === 'failed')
+  if (failed.length === 0) return testExecError ? [{ file, message: failureMessage ?? testExecError.message }] : []
+  return failed.map(({ fullName, failureMessages }) => ({ file, name: fullName, message: failureMessages.join('\n') }))
 }
 
 /** Chosen not to run, or for a machine of another kind (test/engines/src/launch.ts): no part of this run, so nothing that it skipped. */

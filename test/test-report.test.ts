@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
@@ -9,7 +10,8 @@ function script(code: string): { readonly out: string; readonly status: number |
   const from = (name: string): string => JSON.stringify(pathToFileURL(join(root, 'scripts', name)).href)
   const text = `
     import { countsOf } from ${from('counts-reporter.mjs')}
-    import { printReport } from ${from('test-report.mjs')}
+    import { describeFailures, printReport } from ${from('test-report.mjs')}
+    import { tryAgain } from ${from('try-again.mjs')}
     ${code}`
   const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', text], { encoding: 'utf8' })
   return { out: stderr + stdout, status }
@@ -83,5 +85,57 @@ describe('what npm test tells at its end', () => {
         .at(-1),
     ).toBe('90 passed, 1 failed')
     expect(report([], {}).status).toBe(1)
+  })
+
+  test('each failure by its test and what was said, without the frames of the test runner', () => {
+    const message =
+      'Error: \u001b[31mlost\u001b[39m\n    at sale (/repo/packages/x/test/a.test.ts:7:1)\n    at run (/repo/node_modules/jest/build/run.js:1:1)'
+    const failed = {
+      numFailedTests: 2,
+      numRuntimeErrorTestSuites: 0,
+      numPassedTests: 0,
+      startTime: 0,
+      testResults: [
+        {
+          testFilePath: '/repo/packages/x/test/a.test.ts',
+          testResults: [{ status: 'failed', fullName: 'jobs Q1 (x)', failureMessages: [message] }],
+        },
+        { testFilePath: '/repo/packages/x/test/b.test.ts', testResults: [], testExecError: { message: 'no module c' } },
+      ],
+    }
+    const { out } = script(`process.stdout.write(describeFailures([{ name: '@pdvend/x', ...countsOf(${JSON.stringify(failed)}) }]))`)
+    expect(out).toBe(
+      'failed: @pdvend/x a.test.ts jobs Q1 (x)\n    Error: lost\n        at sale (/repo/packages/x/test/a.test.ts:7:1)\n' +
+        'failed: @pdvend/x b.test.ts \n    no module c\n',
+    )
+  })
+
+  test('what failed is tried again alone: flaky where it passes then, failed where it does not', () => {
+    // Inside the repository, where Jest finds what it is configured with.
+    mkdirSync(join(root, '.turbo'), { recursive: true })
+    const folder = mkdtempSync(join(root, '.turbo/again-'))
+    try {
+      mkdirSync(join(folder, 'test'))
+      const file = join(folder, 'test/some.test.ts')
+      writeFileSync(file, `describe('a (b) [c]?', () => { test('mended', () => {}); test('broken', () => expect(1).toBe(2)) })`)
+      const failures = ['mended', 'broken'].map((name) => ({ file, name: `a (b) [c]? ${name}`, message: 'first' }))
+      const row = { name: '@pdvend/x', passed: 5, failed: 2, skipped: 0, seconds: 1, failures }
+      const { out } = script(`console.log(JSON.stringify(tryAgain({ folder: ${JSON.stringify(folder)} }, ${JSON.stringify(row)})))`)
+      expect(JSON.parse(out.trimEnd().split('\n').at(-1)!)).toMatchObject({
+        passed: 6,
+        failed: 1,
+        flaky: [failures[0]],
+        failures: [failures[1]],
+      })
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  test('one that passed when tried again is told, and fails nothing', () => {
+    const flaky = [{ file: '/repo/a.test.ts', name: 'jobs Q1', message: 'late' }]
+    const { out, status } = report([{ ...row, skipped: 0, skips: {}, flaky }], { broken: true })
+    expect(out).toContain('flaky (passed when tried again alone): @pdvend/oss-kafka a.test.ts jobs Q1\n    late\n')
+    expect({ last: out.trimEnd().split('\n').at(-1), status }).toEqual({ last: '90 passed, 0 failed', status: 0 })
   })
 })
