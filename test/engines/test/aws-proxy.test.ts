@@ -191,6 +191,22 @@ suite(`the proxy before MiniStack${reason}`, () => {
       expect([Successful.length, Failed.length, Failed[0]?.SenderFault]).toEqual([0, 5, false])
     })
 
+    test('keeps apart what a FIFO queue takes and what a standard one takes', async () => {
+      const make = (QueueName: string, Attributes: Record<string, string>) => sqs.send(new CreateQueueCommand({ QueueName, Attributes }))
+      const invalid = failing('InvalidParameterValue')
+      const { QueueUrl: fifo } = await make('proxied.fifo', { FifoQueue: 'true' })
+      const group = { MessageGroupId: 'g', MessageDeduplicationId: 'd' }
+      const toFifo = (more: object) => sendOne({ QueueUrl: fifo, ...more })
+      await toFifo(group)
+      await expect(toFifo({})).rejects.toMatchObject(failing('MissingParameter'))
+      await expect(toFifo({ ...group, DelaySeconds: 5 })).rejects.toMatchObject(invalid)
+      await expect(toFifo({ ...group, MessageGroupId: 'ção' })).rejects.toMatchObject(invalid)
+      await expect(sendOne({ MessageDeduplicationId: 'd' })).rejects.toMatchObject(invalid)
+      await expect(sendOne({ MessageAttributes: { a: { DataType: 'String', StringValue: '' } } })).rejects.toMatchObject(invalid)
+      await expect(make('with.dots', {})).rejects.toMatchObject(invalid)
+      await expect(make('forever', { MessageRetentionPeriod: '1209601' })).rejects.toMatchObject(invalid)
+    })
+
     test('throttles in its own words', async () => {
       proxies.get('sqs')!.inject({ kind: 'throttle', strength: 'heavy' })
       await expect(sendOne({})).rejects.toMatchObject({ name: 'RequestThrottled', $metadata: { httpStatusCode: 403 } })
