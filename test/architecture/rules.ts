@@ -38,7 +38,12 @@ const RULES: Readonly<Record<string, PackageRule>> = {
   },
   // Stands alone: it is of use to whoever has a Kafka, with or without this SDK.
   '@pdvend/kafka-share-consumer': { imports: [], vendors: { '@platformatic/kafka': ANYWHERE } },
-  '@pdvend/oss-emq': { imports: ['@pdvend/ports', '@pdvend/push-journal'], vendors: { zod: ANYWHERE, mqtt: ADAPTER_FILES } },
+  // What the push adapters over MQTT share; its settings, which their manifests import, load no vendor.
+  '@pdvend/push-mqtt': {
+    imports: ['@pdvend/ports', '@pdvend/push-journal'],
+    vendors: { zod: /^packages\/push-mqtt\/src\/settings\.ts$/, mqtt: /^packages\/push-mqtt\/src\/client\.ts$/ },
+  },
+  '@pdvend/oss-emq': { imports: ['@pdvend/ports', '@pdvend/push-mqtt'], vendors: { zod: ANYWHERE } },
   // Two ports over one connection; each client has a file of its own behind the seam, so that it alone is loaded when it is chosen.
   '@pdvend/oss-kafka': {
     imports: ['@pdvend/ports', '@pdvend/kafka-share-consumer'],
@@ -55,6 +60,15 @@ const RULES: Readonly<Record<string, PackageRule>> = {
       zod: ANYWHERE,
       '@aws-sdk/client-s3': /^packages\/aws-s3\/src\/(client|codec|copies|driver|multipart|probe|provision|signer|uploads)\.ts$/,
       '@aws-sdk/s3-request-presigner': /^packages\/aws-s3\/src\/signer\.ts$/,
+    },
+  },
+  // Requests are built where their subject is; the bucket has one file that does it.
+  '@pdvend/aws-sqs': {
+    imports: ['@pdvend/ports'],
+    vendors: {
+      zod: ANYWHERE,
+      '@aws-sdk/client-s3': /^packages\/aws-sqs\/src\/(bucket\/store|provision\/\w+)\.ts$/,
+      '@aws-sdk/client-sqs': /^packages\/aws-sqs\/src\/(sqs\/\w+|provision\/\w+)\.ts$/,
     },
   },
   '@pdvend/onprem': { imports: ['@pdvend/ports', '@pdvend/oss-emq', '@pdvend/oss-kafka', '@pdvend/oss-minio'], vendors: {} },

@@ -1,0 +1,16 @@
+import { defineAdapter } from '@pdvend/ports'
+import { config } from './config.js'
+
+/**
+ * Jobs in Amazon SQS: a standard queue for those without a key, a FIFO queue for those with one, and a bucket for what SQS cannot
+ * remember. Nothing is made at start: `pdvend provision` makes queues and bucket.
+ */
+export const awsSqs = defineAdapter({
+  port: 'jobs',
+  name: 'aws-sqs',
+  config,
+  capabilities: { delay: true, fifo: true, dedupe: true, priority: false, lookup: false },
+  open: async (settings, deps) => (await import('./driver.js')).openSqs(settings, deps),
+})
+
+export { awsSqs as manifest }
