@@ -14,6 +14,17 @@ export const config = {
     doc: 'Region of the stream; default: AWS_REGION, or that of the AWS profile',
     example: 'sa-east-1',
   }),
+  account: env(
+    'TELEMETRY_ACCOUNT',
+    z
+      .string()
+      .regex(/^\d{12}$/, 'give the 12 digits of an AWS account')
+      .optional(),
+    {
+      doc: 'AWS account that must own the stream, looked at when it is opened; default: not asked',
+      example: '123456789012',
+    },
+  ),
   endpoint: env('TELEMETRY_ENDPOINT', z.url({ protocol: /^https?$/ }).optional(), {
     doc: 'Address of a VPC endpoint, or of another service that speaks the protocol; default: that of AWS in the region',
     example: 'https://vpce-0a1b2c.firehose.sa-east-1.vpce.amazonaws.com',

@@ -13,6 +13,7 @@ import { pack } from './codec.js'
 import type { Settings } from './config.js'
 import { fail } from './errors.js'
 import { MAX_CALL_BYTES, MAX_RECORD_BYTES, MAX_RECORDS } from './limits.js'
+import { toAllow } from './permissions.js'
 
 /**
  * *Semantics*: at least once, no order; one record holds many events, and all of a record are taken or none. *Limits*: a call
@@ -31,7 +32,7 @@ const LIMITS: TelemetryLimits = {
 export async function openFirehose(settings: Settings, { log, signal }: AdapterDeps): Promise<TelemetryDriver> {
   const client = firehoseClient(settings)
   try {
-    const state = await stateOf(client, settings.stream, signal)
+    const state = await stateOf(client, settings, signal)
     if (state === undefined)
       log.info({ adapter: 'aws-firehose', stream: settings.stream }, 'no right to describe the stream: taken on trust')
     return new FirehoseTelemetry(client, settings, state)
@@ -65,7 +66,9 @@ class FirehoseTelemetry implements TelemetryDriver {
         const { RequestResponses: answers = [] } = await this.client.send(command, { abortSignal: signal })
         some.forEach(({ count }, index) => outcomes.push(...Array.from({ length: count }, () => outcomeOf(answers[index]))))
       } catch (cause) {
-        const error = fail('send', cause, stream)
+        const failure = fail('send', cause, stream)
+        const error =
+          failure.code === 'PERMISSION_DENIED' ? failure.with({ detail: toAllow('firehose:PutRecordBatch', this.settings) }) : failure
         // What earlier calls told must not be lost: what was not told is sent again.
         if (outcomes.length === 0) throw error
         outcomes.push(...batch.slice(outcomes.length).map(() => ({ status: 'retry', error }) as const))
@@ -76,7 +79,7 @@ class FirehoseTelemetry implements TelemetryDriver {
   }
 
   async ping({ signal }: DriverCall): Promise<void> {
-    await stateOf(this.client, this.settings.stream, signal).catch((cause: unknown) => {
+    await stateOf(this.client, this.settings, signal).catch((cause: unknown) => {
       throw fail('ping', cause, this.settings.stream)
     })
   }
@@ -97,12 +100,17 @@ function outcomeOf(
 }
 
 /** Its state, e.g. `ACTIVE`; undefined where the key may not ask. @throws NOT_FOUND | UNAVAILABLE while it is no stream to write to */
-async function stateOf(client: FirehoseClient, stream: string, signal: AbortSignal): Promise<string | undefined> {
+async function stateOf(client: FirehoseClient, { stream, account }: Settings, signal: AbortSignal): Promise<string | undefined> {
   try {
     const { DeliveryStreamDescription: found } = await client.send(new DescribeDeliveryStreamCommand({ DeliveryStreamName: stream }), {
       abortSignal: signal,
     })
-    const { DeliveryStreamStatus: state, DeliveryStreamType: type } = found ?? {}
+    const { DeliveryStreamStatus: state, DeliveryStreamType: type, DeliveryStreamARN: name = '' } = found ?? {}
+    const owner = name.split(':')[4]
+    if (account !== undefined && owner !== account)
+      throw new PortError('CONFIG_INVALID', {
+        detail: `the stream is in account ${owner}, not in ${account} as PDVEND_TELEMETRY_ACCOUNT says: use credentials of that account`,
+      })
     if (type !== undefined && type !== 'DirectPut')
       throw new PortError('CONFIG_INVALID', { detail: `PDVEND_TELEMETRY_STREAM reads from ${type}: it must be of type DirectPut` })
     if (state !== 'ACTIVE')

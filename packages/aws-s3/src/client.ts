@@ -27,6 +27,7 @@ export function openStore(settings: Settings): Store {
       (args) => {
         const { request } = args as unknown as { request: MutableRequest }
         finish(request, commandName ?? '', md5)
+        if (settings.account !== undefined) request.headers['x-amz-expected-bucket-owner'] = settings.account
         return next(args)
       },
     { step: 'build', priority: 'low', name: 'pdvendHeaders' },

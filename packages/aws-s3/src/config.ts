@@ -21,6 +21,17 @@ export const config = {
     doc: 'Region of the bucket; default: AWS_REGION, or that of the AWS profile',
     example: 'sa-east-1',
   }),
+  account: env(
+    'BLOB_ACCOUNT',
+    z
+      .string()
+      .regex(/^\d{12}$/, 'give the 12 digits of an AWS account')
+      .optional(),
+    {
+      doc: 'AWS account that must own the bucket: S3 refuses each request to a bucket of another; default: not asked',
+      example: '123456789012',
+    },
+  ),
   endpoint: env('BLOB_ENDPOINT', endpoint.optional(), {
     doc: 'Address of another store that speaks S3, or of a VPC endpoint; default: that of AWS in the region',
     example: 'https://s3.example.com',

@@ -52,6 +52,7 @@ import { isAmazon, type Settings } from './config.js'
 import { Copier } from './copies.js'
 import { failed, mayBeExpired } from './errors.js'
 import { send } from './multipart.js'
+import { toAllow } from './permissions.js'
 import { ofAmazon, probe, type SignPut, type StoreTraits } from './probe.js'
 import { Signer } from './signer.js'
 import { sweepUploads, Uploads } from './uploads.js'
@@ -75,9 +76,9 @@ const SINGLE_DELETES_AT_ONCE = 8
 export async function openAwsS3(settings: Settings, { clock, log, signal }: AdapterDeps): Promise<BlobDriver> {
   const store = openStore(settings)
   try {
-    await prove(store, signal).catch((error: unknown) => {
+    await prove(store, settings, signal).catch((error: unknown) => {
       // The clock was put right, or the session token fetched anew, by the first answer.
-      if (PortError.is(error, 'UNAVAILABLE') && error.outcome === 'not-applied') return prove(store, signal)
+      if (PortError.is(error, 'UNAVAILABLE') && error.outcome === 'not-applied') return prove(store, settings, signal)
       throw error
     })
     const signer = (signedPut: SignedPut, of = settings): Signer => new Signer(of, store.transport, clock, signedPut)
@@ -86,7 +87,7 @@ export async function openAwsS3(settings: Settings, { clock, log, signal }: Adap
       const request = { method: 'PUT', key, contentType: 'text/plain', expiresAt: new Date(clock.now() + 60_000) } as const
       return (await signer(signedPut, { ...settings, publicEndpoint: undefined }).sign(request)) as SignedUrl
     }
-    const traits = isAmazon(settings) ? ofAmazon : await probe(store, signPut, signal)
+    const traits = isAmazon(settings) ? ofAmazon : await measured(store, settings, signPut, signal)
     const driver = new AwsS3Driver(store, settings, signer(traits.signedPut), traits)
     if (settings.sweepAfterMs !== undefined)
       await sweepUploads(store, clock.now() - settings.sweepAfterMs, signal).catch((error: unknown) =>
@@ -100,15 +101,23 @@ export async function openAwsS3(settings: Settings, { clock, log, signal }: Adap
 }
 
 /** The cheapest call that answers with a reason; HeadBucket gives none. */
-async function prove(store: Store, signal: AbortSignal, operation = 'open'): Promise<void> {
+async function prove(store: Store, settings: Settings, signal: AbortSignal, operation = 'open'): Promise<void> {
   try {
     await store.client.send(cancellable(new ListObjectsV2Command({ Bucket: store.bucket, MaxKeys: 1 }), signal))
   } catch (cause) {
-    const error = await refreshed(store, failed(operation, cause, store.bucket))
-    throw error.code === 'PERMISSION_DENIED'
-      ? error.with({ detail: `allow s3:ListBucket on arn:aws:s3:::${store.bucket} to these credentials` })
-      : error
+    throw withMend(await refreshed(store, failed(operation, cause, store.bucket)), settings)
   }
+}
+
+async function measured(store: Store, settings: Settings, signPut: SignPut, signal: AbortSignal): Promise<StoreTraits> {
+  return probe(store, signPut, signal).catch((error: unknown) => {
+    throw PortError.is(error) ? withMend(error, settings, 'put') : error
+  })
+}
+
+/** A refusal for which S3 gave no other reason says what to allow. */
+function withMend(error: PortError, settings: Settings, operation = error.operation): PortError {
+  return error.code === 'PERMISSION_DENIED' && error.detail === undefined ? error.with({ detail: toAllow(operation, settings) }) : error
 }
 
 /** After an expired token, makes the SDK fetch credentials anew, where they come from a source that can. */
@@ -276,7 +285,8 @@ class AwsS3Driver implements BlobDriver {
           cancellable(new DeleteObjectsCommand({ Bucket: this.store.bucket, Delete }), call.signal),
         )
         for (const { Key = '', Code, Message } of output.Errors ?? []) {
-          errors.set(Key, failed('deleteMany', Object.assign(new Error(Message), { name: Code }), Key))
+          const error = failed('deleteMany', Object.assign(new Error(Message), { name: Code }), Key)
+          errors.set(Key, withMend(error, this.settings))
         }
       }
       const rest = single.values()
@@ -299,7 +309,7 @@ class AwsS3Driver implements BlobDriver {
   }
 
   ping({ signal }: DriverCall): Promise<void> {
-    return prove(this.store, signal, 'ping')
+    return prove(this.store, this.settings, signal, 'ping')
   }
 
   async close(): Promise<void> {
@@ -354,8 +364,8 @@ class AwsS3Driver implements BlobDriver {
     }
   }
 
-  #failed(operation: string, cause: unknown, key?: string): Promise<PortError> {
-    return refreshed(this.store, failed(operation, cause, key))
+  async #failed(operation: string, cause: unknown, key?: string): Promise<PortError> {
+    return withMend(await refreshed(this.store, failed(operation, cause, key)), this.settings)
   }
 
   /** [B64] A condition on an object that is not there: S3 says 404 where others say 412. */

@@ -50,9 +50,10 @@ const fail = errorTable(
     InvalidDigest: DAMAGED,
     XAmzContentSHA256Mismatch: DAMAGED,
     XAmzContentChecksumMismatch: DAMAGED,
-    AccessDenied: { code: 'PERMISSION_DENIED', detail: 'the policy of this key or role, or of the bucket, does not allow it' },
-    AllAccessDisabled: 'PERMISSION_DENIED',
-    AccountProblem: 'PERMISSION_DENIED',
+    // Without a detail: the driver knows which right was asked for.
+    AccessDenied: 'PERMISSION_DENIED',
+    AllAccessDisabled: { code: 'PERMISSION_DENIED', detail: 'AWS has closed the bucket: ask its support' },
+    AccountProblem: { code: 'PERMISSION_DENIED', detail: 'AWS sees a problem with the account: ask its support' },
     KMSAccessDeniedException: { code: 'PERMISSION_DENIED', detail: "the key or role may not use the bucket's KMS key" },
     InvalidAccessKeyId: BAD_KEY,
     SignatureDoesNotMatch: BAD_KEY,
@@ -103,10 +104,7 @@ const fail = errorTable(
     // Answers to HEAD have no body to say why; what remains of the reasons for a 400 is an expired session token.
     'status-400': { ...RENEWED, detail: 'refused without a reason, as expired session tokens are: it is fetched anew for the next try' },
     'status-401': BAD_KEY,
-    'status-403': {
-      code: 'PERMISSION_DENIED',
-      detail: 'refused without a reason: the credentials are unknown, or their policy does not allow it',
-    },
+    'status-403': 'PERMISSION_DENIED',
     'status-404': 'NOT_FOUND',
     'status-412': 'PRECONDITION_FAILED',
     'status-416': 'RANGE_NOT_SATISFIABLE',

@@ -1,5 +1,6 @@
 import { defineAdapter } from '@pdvend/ports'
 import { config } from './config.js'
+import { permissionsOf } from './permissions.js'
 
 /**
  * Blobs in a bucket of Amazon S3, or of a store that speaks its protocol well. Nothing is made at start: `pdvend provision` makes
@@ -12,6 +13,7 @@ export const awsS3 = defineAdapter({
   capabilities: { conditionalWrites: true, conditionalDelete: true, conditionalCopy: true, signedUrls: true, signedPost: true },
   open: async (settings, deps) => (await import('./driver.js')).openAwsS3(settings, deps),
   provision: async (settings, _resources, deps) => (await import('./provision.js')).planBucket(settings, deps),
+  permissions: permissionsOf,
 })
 
 export { awsS3 as manifest }
