@@ -121,11 +121,13 @@ export interface Breakable {
   pause(): Promise<() => Promise<void>>
 }
 
+type Ways = 'restart' | 'kill' | 'wipe' | 'pause' | 'stop'
+
 /**
  * AWS IoT Core as an app and its devices see it, over a broker that nobody else reaches. `restart`, `kill`, `wipe` and `pause` are of
  * the whole: broker and front. Session and version numbers start anew with `wipe` alone.
  */
-export interface IotBridge extends Required<Pick<Engine, 'restart' | 'kill' | 'wipe' | 'pause' | 'stop'>>, Engine {
+export interface IotBridge extends Omit<Engine, Ways>, Required<Pick<Engine, Ways>> {
   /** The data plane by HTTP, e.g. `http://127.0.0.1:23001`; stands for `https://…-ats.iot.<region>.amazonaws.com`. */
   readonly url: string
   /** MQTT over WebSocket at the same port: `ws://127.0.0.1:23001/mqtt`. */
