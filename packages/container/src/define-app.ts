@@ -1,5 +1,6 @@
 import { type AnyAdapter, type Clock, invalid, type Logger, type PortName, portNames, silentLogger, systemClock } from '@pdvend/ports'
 import { type Choices, type Environment, readEnvironment } from './environment.js'
+import { permissionsOf, type PortPermissions } from './permissions.js'
 import type { PortSettings } from './port-classes.js'
 import { type AppJob, planProvision, type Provision } from './provision.js'
 import { assertRequires, type CheckedRequires, type Profiles, type Requires } from './requires.js'
@@ -50,6 +51,12 @@ export interface App<P extends Profiles = Profiles> {
    * @throws CONFIG_INVALID with every problem at once ({@link ConfigError}) | what an adapter's `provision` throws
    */
   provision(env?: Environment, options?: ProvisionOptions): Promise<Provision>
+  /**
+   * Reads the environment and says which rights the running app needs of its engines, port by port; those of `provision` are not
+   * among them. Opens nothing. `env` defaults to `process.env`.
+   * @throws CONFIG_INVALID with every problem at once ({@link ConfigError})
+   */
+  permissions(env?: Environment, options?: ProvisionOptions): Promise<readonly PortPermissions[]>
 }
 
 /** What an environment asks for. */
@@ -97,10 +104,18 @@ export function defineApp<const P extends Profiles, const R extends Requires = {
     },
     async provision(env = process.env, { only, jobs: more = [] } = {}) {
       assertPorts(only, 'provision')
-      const all = [...new Map([...more, ...jobs].map((job) => [job.name, job])).values()]
-      return planProvision(await readEnvironment(choices, env), all, only ?? portNames, { clock, log })
+      return planProvision(await readEnvironment(choices, env), together(more, jobs), only ?? portNames, { clock, log })
+    },
+    async permissions(env = process.env, { only, jobs: more = [] } = {}) {
+      assertPorts(only, 'permissions')
+      return permissionsOf(await readEnvironment(choices, env), together(more, jobs), only ?? portNames)
     },
   }
+}
+
+/** Each job once, the app's own before another of its name. */
+function together(more: readonly AppJob[], jobs: readonly AppJob[]): readonly AppJob[] {
+  return [...new Map([...more, ...jobs].map((job) => [job.name, job])).values()]
 }
 
 function assertPorts(only: readonly PortName[] | undefined, operation: string): void {

@@ -7,6 +7,7 @@ import {
   type PortName,
   portNames,
   type ProvisionPlan,
+  type ProvisionResources,
   type ProvisionStep,
 } from '@pdvend/ports'
 import { within } from './closing.js'
@@ -91,11 +92,10 @@ export async function planPort(
 ): Promise<ProvisionPlan | undefined> {
   const adapter: AnyAdapter = plan.adapters[port]
   if (adapter.provision === undefined) return undefined
-  const resources = { jobs: jobs.map(({ name, key }) => ({ name, keyed: key !== undefined })) }
   const abort = new AbortController()
   const late = `adapter ${adapter.name} did not answer in time; is its engine up? PDVEND_START_MS is ${plan.own.startMs}`
   const given: AdapterDeps = { clock, log, signal: abort.signal }
-  const planning = (async () => adapter.provision!(plan.settings[port] as never, resources, given))()
+  const planning = (async () => adapter.provision!(plan.settings[port] as never, resourcesOf(jobs), given))()
   try {
     return await within(plan.own.startMs, late, () => planning)
   } catch (error) {
@@ -107,4 +107,9 @@ export async function planPort(
     )
     throw adapterFailure(adapter, 'provision', error, plan.redact)
   }
+}
+
+/** What an app needs to exist, as the adapters take it. */
+export function resourcesOf(jobs: readonly AppJob[]): ProvisionResources {
+  return { jobs: jobs.map(({ name, key }) => ({ name, keyed: key !== undefined })) }
 }
