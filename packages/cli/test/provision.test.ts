@@ -68,6 +68,48 @@ describe('provision', () => {
     expect({ code, last: out.trimEnd().split('\n').at(-1) }).toEqual({ code: 0, last: 'everything is there' })
   })
 
+  test('--print-iam prints the policy of the adapters in use, alone and always the same, and opens nothing', async () => {
+    const { code, out, err } = await shell.pdvend(['provision', '--app', app, '--print-iam'])
+    expect({ code, policy: JSON.parse(out) as unknown }).toEqual({
+      code: 0,
+      policy: {
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Sid: 'FoldersWorkTheQueues',
+            Effect: 'Allow',
+            Action: ['sqs:ReceiveMessage', 'sqs:DeleteMessage'],
+            Resource: ['arn:aws:sqs:*:*:pdvend.doctor', 'arn:aws:sqs:*:*:receipt.issue', 'arn:aws:sqs:*:*:catalogue.import'],
+          },
+          {
+            Sid: 'FoldersKeepLargePayloads',
+            Effect: 'Allow',
+            Action: ['s3:PutObject'],
+            Resource: ['arn:aws:s3:::pdv-jobs/*'],
+            Condition: { StringEquals: { 'aws:ResourceAccount': '123456789012' } },
+          },
+        ],
+      },
+    })
+    expect(err.trimEnd().split('\n')).toEqual([
+      'not in it: telemetry, for local-telemetry has no rights of AWS',
+      'not in it: blob, for local-blob has no rights of AWS',
+      'not in it: push, for local-push has no rights of AWS',
+      'a * stands for the region or the account where no setting tells it',
+    ])
+    expect(existsSync(join(shell.directory, '.pdvend'))).toBe(false)
+    expect((await shell.pdvend(['provision', '--app', app, '--print-iam'])).out).toBe(out)
+    expect((await shell.pdvend(['provision', '--app', app, '--print-iam', '--apply'])).err).toContain('without --apply')
+  })
+
+  test('a policy that is too long for AWS is told', async () => {
+    const jobs = Array.from({ length: 200 }, (_, at) => `receipt.issue.of.shop-${at}`).join(',')
+    const { err } = await shell.pdvend(['provision', '-m', app, '--jobs', jobs, '--only', 'jobs', '--print-iam'], {
+      PDVEND_JOBS: 'folders',
+    })
+    expect(err).toMatch(/\d+ characters: a managed policy holds 6144; make one of each port with --only/)
+  })
+
   test('mistakes are named: the environment ends with 78', async () => {
     expect((await shell.pdvend(['provision'], { PDVEND_PROFILE: 'none' })).code).toBe(78)
     expect((await shell.pdvend(['provision', '--jobs', 'Not a name'])).err).toContain('receipt.issue:keyed')

@@ -1,7 +1,8 @@
-import type { AppJob, PortProvision, Provision } from '@pdvend/container'
+import type { App, AppJob, PortProvision, Provision, ProvisionOptions } from '@pdvend/container'
 import { type PortName, portNames } from '@pdvend/ports'
 import { type Command, InvalidArgumentError } from 'commander'
 import { knownApp, loadApp } from '../adapters.js'
+import { iamPolicy, MAX_POLICY_CHARACTERS } from '../iam-policy.js'
 import { EXIT, Failure, type Io, say, sayJson, sayTable } from '../io.js'
 import { listOption } from '../options.js'
 import type { Setup } from '../program.js'
@@ -13,6 +14,7 @@ interface ProvisionFlags {
   readonly only?: readonly PortName[]
   readonly apply?: boolean
   readonly json?: boolean
+  readonly printIam?: boolean
 }
 
 export function addProvision(program: Command, { io, modules, action }: Setup): void {
@@ -24,12 +26,16 @@ export function addProvision(program: Command, { io, modules, action }: Setup): 
     .option('--only <ports>', `only these of ${portNames.join(', ')}`, portsOption)
     .option('--apply', 'carries the plan out')
     .option('--json', 'as JSON')
+    .option('--print-iam', 'prints the AWS policy that the running app needs, and looks at nothing')
     .addHelpText('after', '\nExit codes beside the others: 2 the plan has changes to make.')
     .action(
-      action(async ({ app: module, jobs = [], only, apply, json }: ProvisionFlags) => {
+      action(async ({ app: module, jobs = [], only, apply, json, printIam }: ProvisionFlags) => {
         if (module !== undefined && jobs.length > 0) throw new Failure('give --app or --jobs, not both')
+        if (printIam && apply) throw new Failure('--print-iam changes nothing: give it without --apply')
         const app = module === undefined ? await knownApp(io, modules()) : await loadApp(io, module)
-        await using plan = await app.provision(io.env, { jobs: [{ name: CHECK_UP }, ...jobs], ...(only === undefined ? {} : { only }) })
+        const options = { jobs: [{ name: CHECK_UP }, ...jobs], ...(only === undefined ? {} : { only }) }
+        if (printIam) return printPolicy(io, app, options)
+        await using plan = await app.provision(io.env, options)
         if (!json) sayPlan(io, plan)
         const open = changes(plan.ports, 'create', 'update')
         const refused = changes(plan.ports, 'refuse')
@@ -41,6 +47,21 @@ export function addProvision(program: Command, { io, modules, action }: Setup): 
         return open > 0 && !doIt ? EXIT.pending : EXIT.ok
       }),
     )
+}
+
+/** The policy alone on standard output; what it leaves out on standard error. */
+async function printPolicy(io: Io, app: App, options: ProvisionOptions): Promise<void> {
+  const ports = await app.permissions(io.env, options)
+  const policy = iamPolicy(ports)
+  sayJson(io, policy)
+  const note = (text: string): void => void io.stderr.write(`${text}\n`)
+  for (const { port, adapter, permissions } of ports)
+    if (permissions === undefined) note(`not in it: ${port}, for ${adapter} has no rights of AWS`)
+  if (policy.Statement.some(({ Resource }) => Resource.some((name) => name.split(':').slice(3, 5).includes('*'))))
+    note('a * stands for the region or the account where no setting tells it')
+  const characters = JSON.stringify(policy).length
+  if (characters > MAX_POLICY_CHARACTERS)
+    note(`${characters} characters: a managed policy holds ${MAX_POLICY_CHARACTERS}; make one of each port with --only`)
 }
 
 function changes(ports: readonly PortProvision[], ...kinds: readonly string[]): number {

@@ -25,6 +25,19 @@ const queues = defineAdapter({
       close: async () => {},
     }
   },
+  permissions: (_settings, { jobs }) => [
+    {
+      reason: 'work the queues',
+      actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage'],
+      resources: jobs.map(({ name }) => `arn:aws:sqs:*:*:${name}`),
+    },
+    {
+      reason: 'keep large payloads',
+      actions: ['s3:PutObject'],
+      resources: ['arn:aws:s3:::pdv-jobs/*'],
+      conditions: { StringEquals: { 'aws:ResourceAccount': '123456789012' } },
+    },
+  ],
 })
 
 export { queues as manifest }
