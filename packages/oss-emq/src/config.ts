@@ -1,15 +1,13 @@
 import { z } from 'zod'
 import { env, secret, type SettingsOf } from '@pdvend/ports'
+import { list, pushSettings } from '@pdvend/push-mqtt/settings'
 
-const list = z
-  .string()
-  .default('')
-  .transform((text) => text.split(',').filter((part) => part !== ''))
 const brokerUrl = z.url({ protocol: /^(mqtts?|wss?)$/ })
 const file = z.string().min(1).optional()
 
 /** The settings of the adapter `oss-emq`. */
 export const config = {
+  ...pushSettings,
   url: env('PUSH_URL', brokerUrl, {
     doc: "The broker's address for the app: mqtt://, mqtts://, ws:// or wss://",
     example: 'mqtts://emqx.example.com:8883',
@@ -44,17 +42,6 @@ export const config = {
     doc: 'MQTT version: auto = 5, or 3.1.1 where the broker refuses 5; default auto',
     example: '3.1.1',
   }),
-  namespace: env(
-    'PUSH_NAMESPACE',
-    z
-      .string()
-      .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?$/)
-      .default('pdvend'),
-    {
-      doc: 'Tenant: devices and groups of two namespaces never meet; at most 32 of A-Z a-z 0-9 . _ -; default pdvend',
-      example: 'loja-centro',
-    },
-  ),
   deviceAuth: env('PUSH_DEVICE_AUTH', z.enum(['auto', 'dynsec', 'jwt', 'none']).default('auto'), {
     doc: "How devices are let in: dynsec (Mosquitto's dynamic-security plug-in), jwt (EMQX), none (the operator's own files); auto: jwt with a JWT setting, else dynsec where it answers, else none; default auto",
     example: 'jwt',
@@ -76,25 +63,9 @@ export const config = {
     doc: 'What a start does on a broker that lets in clients without a password: refuse or warn; default refuse',
     example: 'warn',
   }),
-  journal: secret('PUSH_JOURNAL', {
-    doc: 'PostgreSQL that keeps messages until they are handled, as postgres://...; without it only devices that are connected get them',
-    example: 'postgres://pdvend:secret@db.example.com/pdvend',
-  }),
-  maxQueued: env('PUSH_QUEUE_MAX', z.coerce.number().int().min(1).max(1_000_000).default(10_000), {
-    doc: 'The most messages that the journal keeps for one device, group or all; default 10000',
-    example: '10000',
-  }),
-  overflow: env('PUSH_OVERFLOW', z.enum(['dropOldest', 'refuse']).default('dropOldest'), {
-    doc: 'What gives way at PDVEND_PUSH_QUEUE_MAX: dropOldest (devices are told of the gap) or refuse; default dropOldest',
-    example: 'refuse',
-  }),
   keepAliveSeconds: env('PUSH_KEEPALIVE_SECONDS', z.coerce.number().int().min(1).max(1_200).default(30), {
     doc: 'A device that is silent for one and a half times as long counts as lost, in seconds; default 30',
     example: '30',
-  }),
-  connectTimeoutMs: env('PUSH_CONNECT_TIMEOUT_MS', z.coerce.number().int().min(100).max(120_000).default(10_000), {
-    doc: 'Longest wait for the broker to take a connection, in milliseconds; default 10000',
-    example: '10000',
   }),
 }
 

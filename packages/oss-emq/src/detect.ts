@@ -1,6 +1,5 @@
 import { newId, PortError } from '@pdvend/ports'
-import { connect, end, type Endpoint, type Login, type ProtocolLevel, subscribe } from './client.js'
-import { fenceTopic } from './codec.js'
+import { connect, end, type Endpoint, fenceTopic, type Login, type ProtocolLevel, subscribe } from '@pdvend/push-mqtt'
 import { CONTROL_TOPIC, RESPONSE_TOPIC } from './credentials/dynamic-security.js'
 
 /** [P49] Does the broker let in whoever comes without a password? */
@@ -31,7 +30,7 @@ export async function hasDynamicSecurity(
   let answered = false
   const asking = async (): Promise<void> => {
     client.on('message', () => (answered = true))
-    await subscribe(client, [RESPONSE_TOPIC])
+    await subscribe(endpoint.broker, client, [RESPONSE_TOPIC])
     const command = { command: 'listClients', verbose: false, count: 1, offset: 0, correlationData: newId() }
     await client.publishAsync(CONTROL_TOPIC, JSON.stringify({ commands: [command] }), { qos: 0 })
     await client.publishAsync(fenceTopic(ns, 'probe'), '', { qos: 1 })

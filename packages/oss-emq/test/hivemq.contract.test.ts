@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, test } from '@jest/globals'
 import { describeContract, runCase, suiteOf, type TestRunner } from '@pdvend/contract'
 import { ossEmq } from '@pdvend/oss-emq'
 import { defineAdapter, type DeviceConnection, type IssueRequest, type PushDriver } from '@pdvend/ports'
-import { clientIdOf, grantsOf, presenceTopic, upTopic } from '../src/codec.js'
+import { deviceConnection } from '@pdvend/push-mqtt'
 import { abilities, type BrokerEngine, brokerEngine, whyNoBroker } from './broker.js'
 
 const suite = suiteOf('push')
@@ -24,18 +24,15 @@ const lending = defineAdapter({
     const driver: PushDriver = await ossEmq.open(settings, deps)
     const ns = settings.namespace
     const issue = async (device: string, { ttlMs, groups }: IssueRequest): Promise<DeviceConnection> => ({
-      device,
-      clientId: clientIdOf(ns, device),
-      urls: [settings.url, settings.webSocketUrl!],
-      protocolVersion: 5,
-      username: settings.username!,
-      password: settings.password!.reveal(),
-      subscribe: grantsOf(ns, device, groups).subscribe,
-      publish: upTopic(ns, device),
-      keepAliveSeconds: settings.keepAliveSeconds,
-      expiresAt: new Date(deps.clock.now() + ttlMs).toISOString(),
-      issuedAt: new Date(deps.clock.now()).toISOString(),
-      presence: presenceTopic(ns, device),
+      ...deviceConnection(ns, device, {
+        groups,
+        credential: { username: settings.username!, password: settings.password!.reveal() },
+        urls: [settings.url, settings.webSocketUrl!],
+        protocolVersion: 5,
+        keepAliveSeconds: settings.keepAliveSeconds,
+        expiresAt: deps.clock.now() + ttlMs,
+        issuedAt: deps.clock.now(),
+      }),
     })
     const changes: Partial<PushDriver> = { issue, capabilities: { ...driver.capabilities!, credentials: true } }
     return new Proxy(driver, {

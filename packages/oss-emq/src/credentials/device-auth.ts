@@ -1,10 +1,5 @@
 import type { DriverCall } from '@pdvend/ports'
-
-/** What a device presents when it connects. */
-export interface Credential {
-  readonly username: string
-  readonly password: string
-}
+import type { Credential } from '@pdvend/push-mqtt'
 
 export interface CredentialRequest extends DriverCall {
   readonly groups: readonly string[]

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type Clock, type ClockTimer, type DriverCall, type Logger, newId, PortError } from '@pdvend/ports'
-import { clientIdOf, grantsOf, topicOf } from '../codec.js'
-import type { Credential, CredentialRequest, DeviceAuth, OnCutOff } from './device-auth.js'
+import { clientIdOf, type Credential, grantsOf, topicOf } from '@pdvend/push-mqtt'
+import type { CredentialRequest, DeviceAuth, OnCutOff } from './device-auth.js'
 
 /** Mosquitto's dynamic-security plug-in, https://mosquitto.org/documentation/dynamic-security/: commands in JSON, answers to all who subscribe. */
 export const CONTROL_TOPIC = '$CONTROL/dynamic-security/v1'

@@ -1,19 +1,10 @@
-import { createHmac, createPrivateKey, type KeyObject, sign } from 'node:crypto'
 import type { Clock, DriverCall } from '@pdvend/ports'
-import { clientIdOf, grantsOf } from '../codec.js'
+import { clientIdOf, type Credential, encodeToken, grantsOf, type Signer } from '@pdvend/push-mqtt'
 import type { EmqxApi } from '../emqx-api.js'
-import type { Credential, CredentialRequest, DeviceAuth, OnCutOff } from './device-auth.js'
+import type { CredentialRequest, DeviceAuth, OnCutOff } from './device-auth.js'
 
 /** Longest life of a token (`credentials.issue`), in milliseconds: a ban has to hold as long. */
 const MAX_LIFE_MS = 30 * 86_400_000
-
-/** Signs what devices present; the broker checks it. */
-export type Signer = { readonly secret: string } | { readonly key: KeyObject }
-
-/** @throws Error for what is no private key in PEM */
-export function signerOf(pem: Buffer): Signer {
-  return { key: createPrivateKey(pem) }
-}
 
 /**
  * Tokens for EMQX: the password is a JWT with the device's access rules and its end, so the broker keeps nothing. To revoke,
@@ -74,13 +65,4 @@ export class JsonWebTokens implements DeviceAuth {
     const banned = (await this.api.bannedUsernames(signal)).filter((name) => name.startsWith(prefix))
     return Math.max(-1, ...banned.map((name) => Number(name.slice(prefix.length))).filter(Number.isSafeInteger)) + 1
   }
-}
-
-/** A JSON Web Token (RFC 7519), HS256 or RS256. */
-export function encodeToken(claims: object, signer: Signer): string {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const text = `${part({ alg: 'secret' in signer ? 'HS256' : 'RS256', typ: 'JWT' })}.${part(claims)}`
-  const signature =
-    'secret' in signer ? createHmac('sha256', signer.secret).update(text).digest() : sign('sha256', Buffer.from(text), signer.key)
-  return `${text}.${signature.toString('base64url')}`
 }

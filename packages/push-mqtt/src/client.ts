@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
-import { PortError } from '@pdvend/ports'
-import type { Settings } from './config.js'
-import { fail } from './errors.js'
+import type { PortError } from '@pdvend/ports'
+import type { Broker } from './broker.js'
 
 /** The app notices within one and a half times as long that its connection is dead, however long devices may be silent. */
 const MAX_KEEPALIVE_SECONDS = 15
@@ -17,12 +15,17 @@ const CLOSED_EARLY = 'closed before CONNACK'
 
 export type ProtocolLevel = 4 | 5
 
+/** Which version to speak: `auto` is 5, or 3.1.1 where the broker refuses 5. */
+export type Protocol = 'auto' | '5' | '3.1.1'
+
 /** How to reach the broker: what all connections of one adapter have in common. */
 export interface Endpoint {
-  readonly url: string
+  readonly broker: Broker
+  /** Asked anew for each connection, for it may be signed. */
+  readonly url: () => Promise<string>
   readonly connectTimeoutMs: number
   readonly keepAliveSeconds: number
-  readonly tls: Pick<IClientOptions, 'ca' | 'cert' | 'key'>
+  readonly options?: Pick<IClientOptions, 'ca' | 'cert' | 'key' | 'wsOptions'>
 }
 
 /** Who connects. Without user name and password: anybody. */
@@ -42,37 +45,11 @@ export interface Welcome {
   readonly sharedSubscriptions: boolean
 }
 
-/** Reads the files that the settings name. @throws CONFIG_INVALID naming the setting */
-export async function endpointOf({ url, connectTimeoutMs, keepAliveSeconds, caFile, certFile, keyFile }: Settings): Promise<Endpoint> {
-  const read = async (setting: string, file: string | undefined): Promise<Buffer | undefined> => {
-    if (file === undefined) return undefined
-    return readFile(file).catch((cause: unknown) => {
-      throw new PortError('CONFIG_INVALID', {
-        adapter: 'oss-emq',
-        operation: 'open',
-        detail: `the file of ${setting} cannot be read`,
-        cause,
-      })
-    })
-  }
-  const [ca, cert, key] = await Promise.all([
-    read('PDVEND_PUSH_CA_FILE', caFile),
-    read('PDVEND_PUSH_CERT_FILE', certFile),
-    read('PDVEND_PUSH_KEY_FILE', keyFile),
-  ])
-  return {
-    url,
-    connectTimeoutMs,
-    keepAliveSeconds: Math.min(keepAliveSeconds, MAX_KEEPALIVE_SECONDS),
-    tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
-  }
-}
-
 /** MQTT 5 where the broker speaks it, else 3.1.1; or the one that is asked for. */
 export async function negotiate(
   endpoint: Endpoint,
   login: Login,
-  wanted: Settings['protocol'],
+  wanted: Protocol,
   signal: AbortSignal,
 ): Promise<{ readonly client: MqttClient; readonly welcome: Welcome }> {
   if (wanted !== 'auto') return connect(endpoint, login, wanted === '5' ? 5 : 4, signal)
@@ -84,16 +61,17 @@ export async function negotiate(
   }
 }
 
-/** One connection, never made again by itself. @throws what {@link fail} says */
+/** One connection, never made again by itself. @throws what the broker's table says */
 export async function connect(
-  { url, connectTimeoutMs, keepAliveSeconds, tls }: Endpoint,
+  { broker, url, connectTimeoutMs, keepAliveSeconds, options }: Endpoint,
   login: Login,
   level: ProtocolLevel,
   signal: AbortSignal,
 ): Promise<{ readonly client: MqttClient; readonly welcome: Welcome }> {
+  const address = await url()
   signal.throwIfAborted()
-  const client = mqtt.connect(url, {
-    ...tls,
+  const client = mqtt.connect(address, {
+    ...options,
     ...login,
     protocolVersion: level,
     ...(level === 5 && { properties: { receiveMaximum: RECEIVE_MAXIMUM } }),
@@ -102,7 +80,7 @@ export async function connect(
     resubscribe: false,
     queueQoSZero: false,
     connectTimeout: connectTimeoutMs,
-    keepalive: keepAliveSeconds,
+    keepalive: Math.min(keepAliveSeconds, MAX_KEEPALIVE_SECONDS),
   })
   let stop = (): void => {}
   try {
@@ -126,7 +104,7 @@ export async function connect(
     })
   } catch (cause) {
     await end(client)
-    throw refusal(cause, url)
+    throw refusal(broker, cause, address)
   } finally {
     signal.removeEventListener('abort', stop)
   }
@@ -140,22 +118,22 @@ export async function end(client: MqttClient, politely = false): Promise<void> {
 }
 
 /** @throws PERMISSION_DENIED naming the filter */
-export async function subscribe(client: MqttClient, filters: readonly string[]): Promise<void> {
+export async function subscribe(broker: Broker, client: MqttClient, filters: readonly string[]): Promise<void> {
   const granted = await client.subscribeAsync([...filters], { qos: 1 }).then(
     (grants) => grants.map(({ qos }) => qos),
     (cause: { readonly packet?: { readonly granted?: readonly unknown[] } }) => {
       // mqtt.js rejects where the broker refuses one of them.
       if (client.connected && Array.isArray(cause.packet?.granted)) return cause.packet.granted.map(Number)
-      throw new PortError('UNAVAILABLE', { adapter: 'oss-emq', operation: 'receive', detail: 'the connection was lost', cause })
+      throw broker.error('UNAVAILABLE', 'receive', 'the connection was lost', cause)
     },
   )
   const refused = filters.filter((_, index) => granted[index]! > 2)
   if (refused.length === 0) return
-  throw new PortError('PERMISSION_DENIED', {
-    adapter: 'oss-emq',
-    operation: 'receive',
-    detail: `the broker does not let the app subscribe to ${refused.join(', ')}: check the rules of PDVEND_PUSH_USERNAME`,
-  })
+  throw broker.error(
+    'PERMISSION_DENIED',
+    'receive',
+    `the broker does not let the app subscribe to ${refused.join(', ')}: check ${broker.rules}`,
+  )
 }
 
 /**
@@ -192,24 +170,27 @@ function isVersionRefusal(error: unknown): boolean {
   return WRONG_VERSION.includes(cause?.code) || cause?.code === CLOSED_EARLY
 }
 
-function refusal(cause: unknown, url: string): PortError {
+function refusal(broker: Broker, cause: unknown, url: string): PortError {
   const { code, message } = cause as { code?: unknown; message?: unknown }
-  const place = { adapter: 'oss-emq', operation: 'open', cause }
   // At CONNECT brokers answer with both codes for bad credentials (Mosquitto 2.0 with 135).
-  if (code === 135) return fail('open', Object.assign(new Error('not authorized', { cause }), { code: 134 }))
-  if (WRONG_VERSION.includes(code))
-    return new PortError('CONFIG_INVALID', {
-      ...place,
-      detail: `the broker refuses this MQTT version: set PDVEND_PUSH_PROTOCOL to auto or ${code === 0x84 ? '3.1.1' : 'the other one'}`,
-    })
-  if (code === CLOSED_EARLY || code === 'ECONNRESET')
-    return new PortError('UNAVAILABLE', {
-      ...place,
-      detail: `the broker closed the connection without an answer: check ${new URL(url).protocol}// and the port of PDVEND_PUSH_URL`,
-    })
+  if (code === 135) return broker.fail('open', Object.assign(new Error('not authorized', { cause }), { code: 134 }))
+  if (WRONG_VERSION.includes(code)) {
+    const mend = code === 0x84 ? '3.1.1' : 'the other one'
+    return broker.error(
+      'CONFIG_INVALID',
+      'open',
+      `the broker refuses this MQTT version: set PDVEND_PUSH_PROTOCOL to auto or ${mend}`,
+      cause,
+    )
+  }
+  if (code === CLOSED_EARLY || code === 'ECONNRESET') {
+    const { protocol } = new URL(url)
+    const detail = `the broker closed the connection without an answer: check ${protocol}// and the port of ${broker.address}`
+    return broker.error('UNAVAILABLE', 'open', detail, cause)
+  }
   if (message === 'connack timeout')
-    return new PortError('UNAVAILABLE', { ...place, detail: 'no broker answers there in time: check PDVEND_PUSH_URL' })
-  return fail('open', cause)
+    return broker.error('UNAVAILABLE', 'open', `no broker answers there in time: check ${broker.address}`, cause)
+  return broker.fail('open', cause)
 }
 
 export type { MqttClient }

@@ -1,6 +1,6 @@
-import { type Clock, type ClockTimer, PortError } from '@pdvend/ports'
+import type { Clock, ClockTimer, PortError } from '@pdvend/ports'
+import type { Broker } from './broker.js'
 import type { MqttClient } from './client.js'
-import { fail } from './errors.js'
 
 /** What waits for the broker at most, on its way included. */
 const MAX_MESSAGES = 10_000
@@ -31,7 +31,15 @@ export class Outgoing {
   #sweep: ClockTimer | undefined
   #closed: PortError | undefined
 
-  constructor(private readonly clock: Clock) {}
+  readonly #pace: Pace | undefined
+
+  constructor(
+    private readonly broker: Broker,
+    private readonly clock: Clock,
+    perSecond?: number,
+  ) {
+    this.#pace = perSecond === undefined ? undefined : new Pace(clock, perSecond)
+  }
 
   /** Resolves when the broker has it. @throws UNAVAILABLE at the bound or without a broker in time | the signal's reason */
   publish(
@@ -43,13 +51,7 @@ export class Outgoing {
     if (signal.aborted) return Promise.reject(signal.reason as Error)
     if (this.#closed !== undefined) return Promise.reject(this.#closed)
     if (this.#waiting.length + this.#flying.size >= MAX_MESSAGES || this.#bytes + payload.length > MAX_BYTES)
-      return Promise.reject(
-        new PortError('UNAVAILABLE', {
-          adapter: 'oss-emq',
-          operation: 'send',
-          detail: 'too much waits for the broker: it is away or slow',
-        }),
-      )
+      return Promise.reject(this.broker.error('UNAVAILABLE', 'send', 'too much waits for the broker: it is away or slow'))
     return new Promise((resolve, reject) => {
       const message: Message = {
         topic,
@@ -90,8 +92,9 @@ export class Outgoing {
     const until = this.clock.now() + withinMs
     while (this.#client?.connected && this.#waiting.length + this.#flying.size > 0 && this.clock.now() < until)
       await new Promise<void>((resolve) => this.clock.timer(5, resolve))
-    this.#closed ??= new PortError('CLOSED', { adapter: 'oss-emq', operation: 'send' })
+    this.#closed ??= this.broker.error('CLOSED', 'send')
     this.#sweep?.cancel()
+    this.#pace?.close()
     for (const message of [...this.#flying, ...this.#waiting]) message.settle(this.#closed)
     this.#waiting = []
     this.#flying.clear()
@@ -100,9 +103,9 @@ export class Outgoing {
   #pump(): void {
     const client = this.#client
     if (client === undefined || !client.connected) return this.#watch()
-    while (this.#flying.size < this.#window) {
-      const message = this.#waiting.shift()
-      if (message === undefined) return
+    while (this.#flying.size < this.#window && this.#waiting.length > 0) {
+      if (this.#pace?.full(() => this.#pump())) return
+      const message = this.#waiting.shift()!
       this.#flying.add(message)
       const { topic, payload, retain } = message
       client.publish(topic, payload as Buffer, { qos: 1, retain }, (error) => this.#answered(client, message, error ?? undefined))
@@ -114,7 +117,7 @@ export class Outgoing {
     if (client !== this.#client || (error !== undefined && !client.connected)) return
     if (!this.#flying.delete(message)) return
     this.#bytes -= message.payload.length
-    message.settle(error && fail('send', error))
+    message.settle(error && this.broker.fail('send', error))
     this.#pump()
   }
 
@@ -135,9 +138,39 @@ export class Outgoing {
     this.#sweep = this.clock.timer(MAX_WAIT_MS / 10, () => {
       this.#sweep = undefined
       const oldest = this.clock.now() - MAX_WAIT_MS
-      const late = new PortError('UNAVAILABLE', { adapter: 'oss-emq', operation: 'send', detail: 'the broker is out of reach' })
+      const late = this.broker.error('UNAVAILABLE', 'send', 'the broker is out of reach')
       for (const message of this.#waiting.filter(({ since }) => since < oldest)) this.#abandon(message, late)
       if (this.#client === undefined) this.#watch()
     })
+  }
+}
+
+/** So many messages in each second at most, whichever second it is: what comes faster waits its turn. */
+class Pace {
+  readonly #sent: number[] = []
+  #turn: ClockTimer | undefined
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly perSecond: number,
+  ) {}
+
+  /** Takes a place, or is full and calls when the next one is free. */
+  full(free: () => void): boolean {
+    const now = this.clock.now()
+    while (this.#sent.length > 0 && this.#sent[0]! <= now - 1_000) this.#sent.shift()
+    if (this.#sent.length < this.perSecond) {
+      this.#sent.push(now)
+      return false
+    }
+    this.#turn ??= this.clock.timer(Math.max(1, this.#sent[0]! + 1_000 - now), () => {
+      this.#turn = undefined
+      free()
+    })
+    return true
+  }
+
+  close(): void {
+    this.#turn?.cancel()
   }
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { describe, expect, test } from '@jest/globals'
 import { PortError, systemClock } from '@pdvend/ports'
+import { brokerOf } from '../src/broker.js'
 import type { MqttClient } from '../src/client.js'
 import { Outgoing } from '../src/outgoing.js'
 
@@ -15,12 +16,13 @@ function client() {
   }
   return { sent, made, mqtt: made as unknown as MqttClient }
 }
+const broker = brokerOf({ adapter: 'a', address: 'A', login: 'L', rules: 'R', trust: 'T', certificate: 'C' })
 const never = new AbortController().signal
 setMaxListeners(0, never)
 
 describe('what goes to the broker', () => {
   test('keeps its order, no more than the window on its way, and goes out again first after a loss', async () => {
-    const outgoing = new Outgoing(systemClock)
+    const outgoing = new Outgoing(broker, systemClock)
     const one = client()
     outgoing.connected(one.mqtt, 2)
     const all = ['a', 'b', 'c', 'd'].map((topic) => outgoing.publish(topic, '', {}, never))
@@ -40,7 +42,7 @@ describe('what goes to the broker', () => {
   })
 
   test('is refused at the bound while the broker is away, and by its caller’s end', async () => {
-    const outgoing = new Outgoing(systemClock)
+    const outgoing = new Outgoing(broker, systemClock)
     const waiting = Array.from({ length: 10_000 }, () => outgoing.publish('a', '', {}, never))
     for (const one of waiting) one.catch(() => {})
     await expect(outgoing.publish('b', '', {}, never)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -48,7 +50,7 @@ describe('what goes to the broker', () => {
     await expect(waiting[0]).rejects.toMatchObject({ code: 'CLOSED' })
     await expect(outgoing.publish('c', '', {}, never)).rejects.toMatchObject({ code: 'CLOSED' })
 
-    const bytes = new Outgoing(systemClock)
+    const bytes = new Outgoing(broker, systemClock)
     const ended = new AbortController()
     const large = Array.from({ length: 4 }, () => bytes.publish('a', new Uint8Array(8 * 1024 * 1024), {}, ended.signal))
     await expect(bytes.publish('b', 'x', {}, never)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -63,7 +65,7 @@ describe('what goes to the broker', () => {
   })
 
   test('a refusal by the broker is told in our codes', async () => {
-    const outgoing = new Outgoing(systemClock)
+    const outgoing = new Outgoing(broker, systemClock)
     const one = client()
     outgoing.connected(one.mqtt, 10)
     const refused = outgoing.publish('a', '', {}, never)

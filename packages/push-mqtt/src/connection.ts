@@ -1,6 +1,16 @@
-import { backoffMs, type Clock, type Logger, PortError, sleep } from '@pdvend/ports'
-import { acknowledgeAfter, connect, end, type Endpoint, type Login, type MqttClient, negotiate, subscribe, type Welcome } from './client.js'
-import type { Settings } from './config.js'
+import { backoffMs, type Clock, type Logger, sleep } from '@pdvend/ports'
+import {
+  acknowledgeAfter,
+  connect,
+  end,
+  type Endpoint,
+  type Login,
+  type MqttClient,
+  negotiate,
+  type Protocol,
+  subscribe,
+  type Welcome,
+} from './client.js'
 import { Outgoing } from './outgoing.js'
 
 /** Wait before a new connection: exponential with full jitter. */
@@ -10,6 +20,16 @@ const DRAIN_MS = 2_000
 
 /** Gets each message; the broker's acknowledgement waits for it. */
 export type Receive = (topic: string, payload: Uint8Array, retained: boolean) => Promise<void>
+
+export interface ConnectionParts {
+  readonly endpoint: Endpoint
+  readonly login: Login
+  readonly protocol: Protocol
+  readonly clock: Clock
+  readonly log: Logger
+  /** Messages that the broker takes of one connection in a second; default: no bound. */
+  readonly perSecond?: number
+}
 
 /** This instance's connection: made again when it is lost, with the same subscriptions, for a broker may have forgotten them. */
 export class Connection {
@@ -23,27 +43,13 @@ export class Connection {
   #reconnecting: Promise<void> | undefined
   #lost = 0
 
-  private constructor(
-    private readonly endpoint: Endpoint,
-    private readonly login: Login,
-    private readonly clock: Clock,
-    private readonly log: Logger,
-  ) {
-    this.#outgoing = new Outgoing(clock)
+  private constructor(private readonly parts: ConnectionParts) {
+    this.#outgoing = new Outgoing(parts.endpoint.broker, parts.clock, parts.perSecond)
   }
 
   /** @throws what {@link connect} throws: at start nobody waits for a broker */
-  static async open(
-    parts: {
-      readonly endpoint: Endpoint
-      readonly login: Login
-      readonly protocol: Settings['protocol']
-      readonly clock: Clock
-      readonly log: Logger
-    },
-    signal: AbortSignal,
-  ): Promise<Connection> {
-    const connection = new Connection(parts.endpoint, parts.login, parts.clock, parts.log)
+  static async open(parts: ConnectionParts, signal: AbortSignal): Promise<Connection> {
+    const connection = new Connection(parts)
     const { client, welcome } = await negotiate(parts.endpoint, parts.login, parts.protocol, signal)
     connection.#welcome = welcome
     await connection.#adopt(client)
@@ -76,13 +82,13 @@ export class Connection {
   /** Resolves when messages for `filters` arrive here; they do after every reconnection. */
   async subscribe(filters: readonly string[], signal: AbortSignal): Promise<void> {
     const client = this.#client
-    if (client === undefined || !client.connected)
-      throw new PortError('UNAVAILABLE', { adapter: 'oss-emq', detail: 'the broker is out of reach' })
+    const { broker } = this.parts.endpoint
+    if (client === undefined || !client.connected) throw broker.error('UNAVAILABLE', undefined, 'the broker is out of reach')
     signal.throwIfAborted()
-    await subscribe(client, filters)
+    await subscribe(broker, client, filters)
     for (const filter of filters) this.#filters.add(filter)
     // Lost in between, the next connection has been made without them.
-    if (client !== this.#client) throw new PortError('UNAVAILABLE', { adapter: 'oss-emq', detail: 'the connection was lost' })
+    if (client !== this.#client) throw broker.error('UNAVAILABLE', undefined, 'the connection was lost')
   }
 
   /** Gives this connection up for a new one. */
@@ -93,7 +99,7 @@ export class Connection {
   async close(): Promise<void> {
     if (this.#ended.signal.aborted) return
     await this.#outgoing.close(DRAIN_MS)
-    this.#ended.abort(new PortError('CLOSED', { adapter: 'oss-emq' }))
+    this.#ended.abort(this.parts.endpoint.broker.error('CLOSED', undefined))
     await this.#reconnecting
     const client = this.#client
     this.#client = undefined
@@ -101,12 +107,13 @@ export class Connection {
   }
 
   async #adopt(client: MqttClient): Promise<void> {
+    const { endpoint, log } = this.parts
     acknowledgeAfter(client, (topic, payload, retained) => this.#receive(topic, payload, retained))
     client.removeAllListeners('error')
-    client.on('error', (error) => this.log.debug({ port: 'push', error: error.message }, 'the connection to the broker broke'))
+    client.on('error', (error) => log.debug({ port: 'push', error: error.message }, 'the connection to the broker broke'))
     client.once('close', () => this.#closed(client))
-    if (this.#filters.size > 0) await subscribe(client, [...this.#filters])
-    if (!client.connected) throw new PortError('UNAVAILABLE', { adapter: 'oss-emq', detail: 'the connection was lost' })
+    if (this.#filters.size > 0) await subscribe(endpoint.broker, client, [...this.#filters])
+    if (!client.connected) throw endpoint.broker.error('UNAVAILABLE', undefined, 'the connection was lost')
     this.#client = client
     this.#outgoing.connected(client, this.#welcome.sendMaximum)
   }
@@ -118,27 +125,28 @@ export class Connection {
     this.#outgoing.disconnected()
     void end(client)
     if (this.#ended.signal.aborted) return
-    this.log.warn({ port: 'push' }, 'the connection to the broker was lost')
+    this.parts.log.warn({ port: 'push' }, 'the connection to the broker was lost')
     this.#reconnecting = this.#reconnect().catch(() => {})
   }
 
   async #reconnect(): Promise<void> {
     const { signal } = this.#ended
+    const { endpoint, login, clock, log } = this.parts
     for (let attempt = 1; ; attempt++) {
-      await sleep(this.clock, backoffMs(RECONNECT, attempt, Math.random), signal)
+      await sleep(clock, backoffMs(RECONNECT, attempt, Math.random), signal)
       let client: MqttClient | undefined
       try {
-        const made = await connect(this.endpoint, this.login, this.#welcome.level, signal)
+        const made = await connect(endpoint, login, this.#welcome.level, signal)
         client = made.client
         this.#welcome = made.welcome
-        const late = this.clock.timer(this.endpoint.connectTimeoutMs, () => void made.client.end(true))
+        const late = clock.timer(endpoint.connectTimeoutMs, () => void made.client.end(true))
         await this.#adopt(client).finally(() => late.cancel())
         this.#connected()
         return
       } catch (error) {
         if (client !== undefined) await end(client)
         signal.throwIfAborted()
-        this.log.debug({ port: 'push', attempt, error: String(error) }, 'no connection to the broker yet')
+        log.debug({ port: 'push', attempt, error: String(error) }, 'no connection to the broker yet')
       }
     }
   }

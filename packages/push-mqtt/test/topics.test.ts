@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { checkedDevice, checkedGroup } from '@pdvend/ports'
-import { clientIdOf, deviceOf, grantsOf, inboundFilters, parseTopic, presenceTopic, topicOf, upTopic } from '../src/codec.js'
+import { clientIdOf, deviceOf, grantsOf, inboundFilters, parseTopic, presenceTopic, topicOf, upTopic } from '../src/topics.js'
 
 const name = fc.stringMatching(/^[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,62}[A-Za-z0-9])?$/)
 const ns = fc.stringMatching(/^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?$/)
