@@ -10,8 +10,9 @@ import { firehoseLimits } from './limits-firehose.js'
 import { iotLimits } from './limits-iot.js'
 import { s3Limits } from './limits-s3.js'
 import { sqsLimits } from './limits-sqs.js'
+import { type Allowed, lacking, rightsOf } from './policy.js'
 import { checkSignature, type Credentials } from './signature.js'
-import { type AwsService, isPartial, type Limits, type ProxiedRequest, type Refusal } from './types.js'
+import { type AwsService, isPartial, type Limits, type PartialRefusal, type ProxiedRequest, type Refusal } from './types.js'
 
 export interface AwsProxyOptions {
   readonly service: AwsService
@@ -20,6 +21,8 @@ export interface AwsProxyOptions {
   /** Who may come in; absent: signatures are not checked here. */
   readonly credentials?: Credentials
   readonly faults?: readonly Fault[]
+  /** Twelve digits: whose the resources are. Default that of the emulators, 000000000000. */
+  readonly account?: string
   /** Of the choice which requests a fault meets. Default 1. */
   readonly seed?: number
   /** Sees every request before anything is done to it. */
@@ -31,6 +34,10 @@ export interface AwsProxy {
   readonly url: string
   /** From now on these faults, and no others; none = it only enforces limits and signatures. Broken connections stay broken. */
   inject(...faults: readonly Fault[]): void
+  /** From now on what these allow, and nothing else; without them everything. */
+  allow(permissions?: readonly Allowed[]): void
+  /** The actions that the requests since the last `allow` needed, as a policy names them; sorted. */
+  readonly needed: readonly string[]
   /** This session token is refused from now on. */
   expire(sessionToken: string): void
   /** How often each fault has struck. */
@@ -43,11 +50,13 @@ export interface AwsProxy {
  * on request. Listens on loopback.
  */
 export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy> {
-  const { service, target, credentials, onRequest } = options
+  const { service, target, credentials, onRequest, account = '000000000000' } = options
   const faults = new Faults(options.seed)
   faults.set(options.faults ?? [])
   const limits = limitsOf(service)
   const expired = new Set<string>()
+  const needed = new Set<string>()
+  let allowed: readonly Allowed[] | undefined
   // A connection a request: one that the emulator had just closed would look like a fault.
   const agent = new Agent({ keepAlive: false })
   const { hostname, port } = new URL(target)
@@ -59,7 +68,7 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
     outgoing.setHeader('date', new Date(Date.now() + faults.skewMs).toUTCString())
     if (faults.strikes('blackHole') !== undefined) return void incoming.resume()
     if (faults.strikes('reset') !== undefined) return void incoming.socket.resetAndDestroy()
-    const verdict = refusalOf(request) ?? limits.check(request) ?? chosenEntries(request)
+    const verdict = refusalOf(request) ?? forbidden(request) ?? limits.check(request) ?? chosenEntries(request)
     if (verdict !== undefined && !isPartial(verdict)) return refuse(incoming, outgoing, verdict)
     const remainder = verdict === undefined ? undefined : without(service, request, verdict.entries)
     if (remainder !== undefined && remainder.body === undefined) return answerAll(outgoing, remainder)
@@ -74,6 +83,20 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
     if (faults.strikes('internalError') !== undefined) return INTERNAL[service]
     if (faults.strikes('unavailable') !== undefined) return UNAVAILABLE[service]
     return credentials === undefined ? undefined : checkSignature(service, request, credentials, Date.now() + faults.skewMs)
+  }
+
+  const forbidden = (request: ProxiedRequest): Refusal | PartialRefusal | undefined => {
+    const owner = request.headers['x-amz-expected-bucket-owner']
+    if (owner !== undefined && owner !== account) return DENIED[service]
+    const rights = rightsOf(service, request, account)
+    for (const { action } of rights) needed.add(action)
+    const missing = allowed === undefined ? undefined : lacking(allowed, rights, account)
+    if (missing === undefined) return undefined
+    const message = `User: arn:aws:iam::${account}:user/pdv is not authorized to perform: ${missing.action} on resource: ${missing.resource}`
+    const refusal = { ...DENIED[service], message }
+    // S3 looks at each key of a bulk delete.
+    const entries = service === 's3' ? entriesOf(service, request) : 0
+    return entries === 0 ? refusal : { entries: new Map(Array.from({ length: entries }, (_, index) => [index, refusal])) }
   }
 
   /** The entries of a batch that the fault `partialFailure` meets. */
@@ -155,6 +178,13 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     inject: (...on) => faults.set(on),
+    allow(permissions) {
+      allowed = permissions
+      needed.clear()
+    },
+    get needed() {
+      return [...needed].sort()
+    },
     expire: (sessionToken) => void expired.add(sessionToken),
     get hits() {
       return faults.hits
