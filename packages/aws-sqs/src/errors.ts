@@ -1,62 +1,109 @@
 import { type ErrorRow, errorTable } from '@pdvend/ports'
 
-const SLOW: ErrorRow = { code: 'RATE_LIMITED', outcome: 'not-applied', detail: 'the stream takes no more for now' }
+const SLOW: ErrorRow = { code: 'RATE_LIMITED', outcome: 'not-applied', detail: 'the service takes no more for now' }
+const CUT: ErrorRow = { code: 'UNAVAILABLE', outcome: 'unknown' }
+const DOWN: ErrorRow = { code: 'UNAVAILABLE', outcome: 'not-applied' }
 const UNREACHED: ErrorRow = {
   code: 'UNAVAILABLE',
   outcome: 'not-applied',
-  detail: 'nothing answers there: check PDVEND_JOBS_ENDPOINT, PDVEND_JOBS_REGION and the network',
+  detail: 'nothing answers there: check PDVEND_JOBS_ENDPOINT, PDVEND_JOBS_BUCKET_ENDPOINT, PDVEND_JOBS_REGION and the network',
 }
-const CUT: ErrorRow = { code: 'UNAVAILABLE', outcome: 'unknown' }
 const CREDENTIALS: ErrorRow = {
   code: 'UNAUTHENTICATED',
   detail: 'check PDVEND_JOBS_ACCESS_KEY and PDVEND_JOBS_SECRET_KEY, or the AWS profile or role',
 }
+const DENIED: ErrorRow = {
+  code: 'PERMISSION_DENIED',
+  detail: 'the policy of the key, of the role, of the queue or of the bucket does not allow it: pdvend permissions lists what is needed',
+}
 /** The SDK takes credentials and clock anew for the next try. */
 const RENEWED = { code: 'UNAVAILABLE', outcome: 'not-applied', retryable: true } as const
-const SKEWED: ErrorRow = {
-  ...RENEWED,
-  detail: "this machine's clock differs from that of AWS: the next try is signed with their time",
+const EXPIRED: ErrorRow = { ...RENEWED, detail: 'the session token had expired: it is fetched anew for the next try' }
+const SKEWED: ErrorRow = { ...RENEWED, detail: "this machine's clock differs from that of AWS: the next try is signed with their time" }
+const NO_QUEUE: ErrorRow = {
+  code: 'NOT_FOUND',
+  detail: 'there is no such queue in this account and region: pdvend provision makes it',
 }
+const KMS: ErrorRow = { code: 'PERMISSION_DENIED', detail: 'the KMS key of the queue or bucket cannot be used: see its state and policy' }
+const OVER_LIMIT: ErrorRow = { code: 'RATE_LIMITED', outcome: 'not-applied', detail: 'as many messages are in flight as the queue allows' }
+const LOST: ErrorRow = { code: 'LEASE_LOST', detail: 'the message was given to another, or its time was over' }
+const WRONG_REGION: ErrorRow = {
+  code: 'CONFIG_INVALID',
+  detail: 'the bucket is in another region than PDVEND_JOBS_REGION or AWS_REGION says',
+}
+const BAD_MESSAGE: ErrorRow = 'INVALID_ARGUMENT'
 
-/** What the SDK and Node call it; a status that has no name is looked up by its number. */
+/** What SQS, S3, the SDK and Node call it; a status that has no name is looked up by its number. */
 export const fail = errorTable(
   'aws-sqs',
   {
-    ResourceNotFoundException: {
-      code: 'NOT_FOUND',
-      detail: 'there is no stream of the name PDVEND_JOBS_STREAM in this account and region: pdvend provision makes it',
+    QueueDoesNotExist: NO_QUEUE,
+    'AWS.SimpleQueueService.NonExistentQueue': NO_QUEUE,
+    QueueDeletedRecently: { code: 'UNAVAILABLE', outcome: 'not-applied', detail: 'the queue was deleted within the last minute' },
+    NoSuchBucket: { code: 'NOT_FOUND', detail: 'there is no bucket of the name PDVEND_JOBS_BUCKET: pdvend provision makes it' },
+    NoSuchKey: 'NOT_FOUND',
+    NotFound: 'NOT_FOUND',
+    PreconditionFailed: 'PRECONDITION_FAILED',
+    ConditionalRequestConflict: {
+      code: 'UNAVAILABLE',
+      outcome: 'not-applied',
+      detail: 'another conditional write to this key was under way',
     },
-    AccessDeniedException: {
-      code: 'PERMISSION_DENIED',
-      detail: 'the key or role needs firehose:PutRecordBatch on the stream that PDVEND_JOBS_STREAM names',
-    },
-    InvalidKMSResourceException: { code: 'PERMISSION_DENIED', detail: "the stream's KMS key cannot be used: see its state and policy" },
-    InvalidArgumentException: 'INVALID_ARGUMENT',
-    InvalidSourceException: { code: 'CONFIG_INVALID', detail: 'the stream reads from another source: it must be of type DirectPut' },
-    SerializationException: 'TOO_LARGE',
-    RequestEntityTooLargeException: 'TOO_LARGE',
-    ServiceUnavailableException: SLOW,
-    LimitExceededException: SLOW,
+    OperationAborted: DOWN,
+    OverLimit: OVER_LIMIT,
+    ReceiptHandleIsInvalid: LOST,
+    MessageNotInflight: LOST,
+    'AWS.SimpleQueueService.MessageNotInflight': LOST,
+    InvalidParameterValue: BAD_MESSAGE,
+    InvalidAttributeValue: BAD_MESSAGE,
+    InvalidMessageContents: BAD_MESSAGE,
+    BatchRequestTooLong: 'TOO_LARGE',
+    'AWS.SimpleQueueService.BatchRequestTooLong': 'TOO_LARGE',
+    EntityTooLarge: 'TOO_LARGE',
+    UnsupportedOperation: { code: 'CONFIG_INVALID', detail: 'the queue is of another kind than its name says' },
+    'AWS.SimpleQueueService.UnsupportedOperation': { code: 'CONFIG_INVALID', detail: 'the queue is of another kind than its name says' },
+    AccessDenied: DENIED,
+    AccessDeniedException: DENIED,
+    KmsAccessDenied: KMS,
+    KmsDisabled: KMS,
+    KmsInvalidKeyUsage: KMS,
+    KmsInvalidState: KMS,
+    KmsNotFound: KMS,
+    KmsOptInRequired: KMS,
+    'KMS.AccessDeniedException': KMS,
+    KmsThrottled: SLOW,
+    RequestThrottled: SLOW,
     ThrottlingException: SLOW,
     Throttling: SLOW,
     RequestLimitExceeded: SLOW,
     TooManyRequestsException: SLOW,
-    ConcurrentModificationException: { code: 'UNAVAILABLE', outcome: 'not-applied' },
-    ResourceInUseException: { code: 'UNAVAILABLE', outcome: 'not-applied', detail: 'the stream is being made or changed' },
+    SlowDown: SLOW,
+    ServiceUnavailable: DOWN,
+    ServiceUnavailableException: DOWN,
+    InternalError: CUT,
     InternalFailure: CUT,
     InternalServerError: CUT,
     UnrecognizedClientException: CREDENTIALS,
     InvalidClientTokenId: CREDENTIALS,
+    InvalidAccessKeyId: CREDENTIALS,
     InvalidSignatureException: CREDENTIALS,
+    SignatureDoesNotMatch: CREDENTIALS,
     MissingAuthenticationTokenException: CREDENTIALS,
+    MissingAuthenticationToken: CREDENTIALS,
     IncompleteSignatureException: CREDENTIALS,
+    InvalidSecurity: CREDENTIALS,
     CredentialsProviderError: {
       code: 'UNAUTHENTICATED',
       detail: 'no credentials: give PDVEND_JOBS_ACCESS_KEY and PDVEND_JOBS_SECRET_KEY, AWS_* variables, an AWS profile, or a role',
     },
-    ExpiredTokenException: { ...RENEWED, detail: 'the session token had expired: it is fetched anew for the next try' },
+    ExpiredTokenException: EXPIRED,
+    ExpiredToken: EXPIRED,
+    TokenRefreshRequired: EXPIRED,
     RequestExpired: SKEWED,
     RequestTimeTooSkewed: SKEWED,
+    PermanentRedirect: WRONG_REGION,
+    AuthorizationHeaderMalformed: WRONG_REGION,
+    IllegalLocationConstraintException: WRONG_REGION,
     TimeoutError: { code: 'UNAVAILABLE', outcome: 'unknown', detail: 'no answer within PDVEND_JOBS_REQUEST_TIMEOUT_MS' },
     ECONNREFUSED: UNREACHED,
     ENOTFOUND: UNREACHED,
@@ -66,12 +113,11 @@ export const fail = errorTable(
     ETIMEDOUT: UNREACHED,
     ECONNRESET: CUT,
     EPIPE: CUT,
-    'no region': {
-      code: 'CONFIG_INVALID',
-      detail: 'no region: set PDVEND_JOBS_REGION or AWS_REGION',
-    },
+    'no region': { code: 'CONFIG_INVALID', detail: 'no region: set PDVEND_JOBS_REGION or AWS_REGION' },
     400: 'INVALID_ARGUMENT',
     403: CREDENTIALS,
+    404: 'NOT_FOUND',
+    412: 'PRECONDITION_FAILED',
     413: 'TOO_LARGE',
     429: SLOW,
     500: CUT,
@@ -82,15 +128,23 @@ export const fail = errorTable(
   keysOf,
 )
 
+/** What the SDK attaches to its errors; `Code` is S3's. */
+interface VendorError {
+  readonly name?: string
+  readonly Code?: string
+  readonly code?: string
+  readonly message?: string
+  readonly $metadata?: { readonly httpStatusCode?: number }
+}
+
 function keysOf(cause: unknown): readonly (string | number | undefined)[] {
   if (typeof cause !== 'object' || cause === null) return []
-  const { name, code, message, $metadata } = cause as {
-    name?: string
-    code?: string
-    message?: string
-    $metadata?: { httpStatusCode?: number }
-  }
-  const region = message === 'Region is missing' ? 'no region' : undefined
+  const { name, Code, code, message = '', $metadata } = cause as VendorError
+  if (message === 'Region is missing') return ['no region']
+  // A stale receipt handle of a FIFO queue has no name of its own.
+  if (/receipt handle/i.test(message)) return ['ReceiptHandleIsInvalid']
+  // What is an Error of another realm, as under test runners, the SDK wraps without its code.
+  if (message.startsWith('AWS SDK error wrapper for Error')) return [/\bE[A-Z]{4,}\b/.exec(message)?.[0] ?? 'ECONNRESET']
   const reset = message === 'socket hang up' ? 'ECONNRESET' : undefined
-  return [region, name, code, reset, $metadata?.httpStatusCode]
+  return [Code, name, code, reset, $metadata?.httpStatusCode]
 }
