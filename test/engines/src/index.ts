@@ -12,6 +12,19 @@ export {
 export { launchers, launcherOf } from './catalog.js'
 export { wantedEngines } from './choice.js'
 export { startFaultyLink, type FaultyLink, type LinkFault } from './faulty-link.js'
+export {
+  startIotBridge,
+  type AuthorizerEvent,
+  type AuthorizerResult,
+  type DisconnectReason,
+  type EventDisturbance,
+  type IotAuthorizer,
+  type IotBridge,
+  type IotBridgeOptions,
+  type IotCredentials,
+  type IotLimits,
+  type PolicyDocument,
+} from './iot-bridge/index.js'
 export { startKafkaCluster, type KafkaCluster } from './kafka-cluster.js'
 export { readTopic, type KafkaRecord } from './kafka-records.js'
 export { startKafkaDoors, type KafkaDoors, type KafkaDoorsOptions } from './kafka-doors.js'

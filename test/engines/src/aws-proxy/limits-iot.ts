@@ -8,7 +8,7 @@ const MAX_SLASHES = 7
 const MAX_PUBLISHES_A_SECOND = 100
 
 /** The data plane: publishes and messages to one device. */
-export function iotLimits(now: () => number = Date.now): Limits {
+export function iotLimits(now: () => number = Date.now, publishesPerSecond = MAX_PUBLISHES_A_SECOND): Limits {
   const publishes = new WeakMap<object, number[]>()
   return {
     check({ method, path, query, body, connection }) {
@@ -24,7 +24,7 @@ export function iotLimits(now: () => number = Date.now): Limits {
       const at = now()
       const recent = (publishes.get(connection) ?? []).filter((earlier) => earlier > at - 1_000)
       publishes.set(connection, [...recent, at])
-      return recent.length >= MAX_PUBLISHES_A_SECOND ? THROTTLED.iot : undefined
+      return recent.length >= publishesPerSecond ? THROTTLED.iot : undefined
     },
   }
 }

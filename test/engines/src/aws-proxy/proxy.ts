@@ -154,7 +154,7 @@ export async function startAwsProxy(options: AwsProxyOptions): Promise<AwsProxy>
 
   const pass = async ({ method, target }: ProxiedRequest, answer: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const length = Number(answer.headers['content-length'] ?? 0)
-    if (method === 'GET' && answer.statusCode! < 300 && length > 1) {
+    if ((method === 'GET' || service !== 's3') && answer.statusCode! < 300 && length > 1) {
       const slow = faults.strikes('slowBody')
       if (slow !== undefined) return pipeline(answer, slowed(faults.bytesPerSecond(slow), length), outgoing)
       if (faults.strikes('cutBody') !== undefined)
@@ -203,7 +203,8 @@ function limitsOf(service: AwsService): Limits {
   return service === 'sqs' ? sqsLimits : firehoseLimits
 }
 
-async function toRequest(incoming: IncomingMessage, inMemory: boolean): Promise<ProxiedRequest> {
+/** A request in the form that limits and signatures are checked on. */
+export async function toRequest(incoming: IncomingMessage, inMemory: boolean): Promise<ProxiedRequest> {
   const target = incoming.url!
   const mark = target.indexOf('?')
   return {

@@ -74,7 +74,7 @@ function claimOf(service: AwsService, { headers, query, body }: ProxiedRequest):
     signature,
     signedHeaders: (query.get('X-Amz-SignedHeaders') ?? '').split(';'),
     time: query.get('X-Amz-Date') ?? '',
-    payload: 'UNSIGNED-PAYLOAD',
+    payload: service === 's3' ? 'UNSIGNED-PAYLOAD' : hash(body ?? ''),
     expiresSeconds: Number(query.get('X-Amz-Expires')),
   }
 }
