@@ -112,7 +112,9 @@ export const fail = errorTable(
     ENETUNREACH: UNREACHED,
     ETIMEDOUT: UNREACHED,
     ECONNRESET: CUT,
+    ERR_STREAM_PREMATURE_CLOSE: CUT,
     EPIPE: CUT,
+    'damaged answer': { code: 'INTEGRITY_FAILED', retryable: true, detail: 'the bytes that arrived do not fit their checksum' },
     'no region': { code: 'CONFIG_INVALID', detail: 'no region: set PDVEND_JOBS_REGION or AWS_REGION' },
     400: 'INVALID_ARGUMENT',
     403: CREDENTIALS,
@@ -145,6 +147,7 @@ function keysOf(cause: unknown): readonly (string | number | undefined)[] {
   if (/receipt handle/i.test(message)) return ['ReceiptHandleIsInvalid']
   // What is an Error of another realm, as under test runners, the SDK wraps without its code.
   if (message.startsWith('AWS SDK error wrapper for Error')) return [/\bE[A-Z]{4,}\b/.exec(message)?.[0] ?? 'ECONNRESET']
-  const reset = message === 'socket hang up' ? 'ECONNRESET' : undefined
+  if (message.startsWith('Checksum mismatch')) return ['damaged answer']
+  const reset = message === 'socket hang up' || message === 'aborted' ? 'ECONNRESET' : undefined
   return [Code, name, code, reset, $metadata?.httpStatusCode]
 }

@@ -11,6 +11,7 @@ export const awsSqs = defineAdapter({
   config,
   capabilities: { delay: true, fifo: true, dedupe: true, priority: false, lookup: false },
   open: async (settings, deps) => (await import('./driver.js')).openSqs(settings, deps),
+  provision: async (settings, { jobs }, deps) => (await import('./provision.js')).planQueues(settings, jobs, deps),
 })
 
 export { awsSqs as manifest }

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { type DriverCall, PortError } from '@pdvend/ports'
 import type { Settings } from '../config.js'
-import { failBucket } from './errors.js'
+import { fail } from '../errors.js'
 import type { BucketStore, Found } from './types.js'
 
 const MAX_SOCKETS = 64
@@ -126,7 +126,7 @@ class S3Bucket implements BucketStore {
   /** An abort that was not the caller's is our own deadline. */
   #failed(operation: string, cause: unknown, key: string, { signal }: DriverCall): PortError {
     const ours = nameOf(cause) === 'AbortError' && !signal.aborted
-    return failBucket(`bucket.${operation}`, ours ? { name: 'TimeoutError', cause } : cause, key, { cause })
+    return fail(`bucket.${operation}`, ours ? { name: 'TimeoutError', cause } : cause, key, { cause })
   }
 }
 
