@@ -21,7 +21,7 @@ export interface FrontParts extends AdmissionParts {
 /** What listens: REST and MQTT over WebSocket on one port, MQTT over TCP on another. */
 export class Front implements Breakable {
   readonly #http = createHttpServer((incoming, outgoing) => void this.#rest(incoming, outgoing).catch(() => incoming.socket.destroy()))
-  readonly #tcp = createTcpServer((socket) => this.#track(socket).then(() => this.#admit(tcpWire(socket))))
+  readonly #tcp = createTcpServer((socket) => void this.#track(socket).then(() => this.#admit(tcpWire(socket))))
   readonly #webSockets = new WebSocketServer({ noServer: true, handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false) })
   readonly #sockets = new Set<Socket>()
   /** Nobody gets on before it resolves. */
