@@ -11,7 +11,7 @@ export function firehoseClient(settings: Settings): FirehoseClient {
       operation: 'open',
       detail: 'PDVEND_TELEMETRY_ACCESS_KEY and PDVEND_TELEMETRY_SECRET_KEY belong together: set both or neither',
     })
-  return new FirehoseClient({
+  const client = new FirehoseClient({
     maxAttempts: 1,
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -20,4 +20,22 @@ export function firehoseClient(settings: Settings): FirehoseClient {
       : { credentials: { accessKeyId: accessKey, secretAccessKey: secretKey.reveal() } }),
     requestHandler: { connectionTimeout: Math.min(requestTimeoutMs, 5_000), requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true },
   })
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args)
+      } catch (error) {
+        // The SDK keeps a token until its own end; one that the service refuses as expired is fetched anew for the next try.
+        if ((error as Error).name === 'ExpiredTokenException') await renewCredentials(client).catch(() => undefined)
+        throw error
+      }
+    },
+    { step: 'initialize', name: 'pdvendCredentials' },
+  )
+  return client
+}
+
+/** Credentials that were given and not fetched stay what they are. */
+async function renewCredentials({ config }: FirehoseClient): Promise<void> {
+  await (config.credentials as (options: { readonly forceRefresh: boolean }) => Promise<unknown>)({ forceRefresh: true })
 }

@@ -67,6 +67,9 @@ export const fail = errorTable(
     ETIMEDOUT: UNREACHED,
     ECONNRESET: CUT,
     EPIPE: CUT,
+    ERR_STREAM_PREMATURE_CLOSE: CUT,
+    // An answer that breaks off is no JSON.
+    SyntaxError: CUT,
     'no region': {
       code: 'CONFIG_INVALID',
       detail: 'no region: set PDVEND_TELEMETRY_REGION or AWS_REGION',
@@ -91,6 +94,8 @@ function keysOf(cause: unknown): readonly (string | number | undefined)[] {
     message?: string
     $metadata?: { httpStatusCode?: number }
   }
+  // What is an Error of another realm, as under test runners, the SDK wraps without its code.
+  if (message?.startsWith('AWS SDK error wrapper for ') === true) return [/\bE[A-Z]{4,}\b/.exec(message)?.[0] ?? 'ECONNRESET']
   const region = message === 'Region is missing' ? 'no region' : undefined
   const reset = message === 'socket hang up' ? 'ECONNRESET' : undefined
   return [region, name, code, reset, $metadata?.httpStatusCode]

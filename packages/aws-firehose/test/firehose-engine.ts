@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib'
 import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import type { Engine } from '@pdvend/contract'
-import { startEngine } from '@pdvend/engines'
+import { type AwsProxy, type AwsProxyOptions, startAwsProxy, startEngine } from '@pdvend/engines'
 import { decodeEnvelope, readSettings, silentLogger, systemClock, type TelemetryRow } from '@pdvend/ports'
 import { unpack } from '../src/codec.js'
 import { manifest } from '../src/index.js'
@@ -31,6 +31,7 @@ export async function firehoseEngine(): Promise<Engine> {
     forcePathStyle: true,
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
   })
+  const read = new Map<string, readonly TelemetryRow[]>()
   await s3.send(new CreateBucketCommand({ Bucket: bucket }))
   const env = settingsAt(endpoint)
   await provision(env)
@@ -42,10 +43,26 @@ export async function firehoseEngine(): Promise<Engine> {
     env,
     clock: 'fake',
     module: new URL('../dist/index.js', import.meta.url).href,
-    storedEvents: (type) => storedEvents(s3, type),
+    storedEvents: async (type) => (await storedEvents(s3, read)).filter((row) => row.type === type),
     stop: async () => {
       s3.destroy()
       await ministack.stop()
+    },
+  }
+}
+
+/** The same behind our proxy, which has the limits, the signatures and the faults of AWS. */
+export async function proxiedFirehose(options: Partial<AwsProxyOptions> = {}): Promise<Engine & { readonly proxy: AwsProxy }> {
+  const engine = await firehoseEngine()
+  const target = engine.env.PDVEND_TELEMETRY_ENDPOINT!
+  const proxy = await startAwsProxy({ service: 'firehose', target, credentials: { test: 'test' }, ...options })
+  return {
+    ...engine,
+    env: { ...engine.env, PDVEND_TELEMETRY_ENDPOINT: proxy.url },
+    proxy,
+    stop: async () => {
+      await proxy.stop()
+      await engine.stop?.()
     },
   }
 }
@@ -64,22 +81,23 @@ async function provision(env: Readonly<Record<string, string>>): Promise<readonl
   }
 }
 
-async function storedEvents(s3: S3Client, type: string): Promise<readonly TelemetryRow[]> {
-  const rows: TelemetryRow[] = []
+/** Every event of the bucket, as often as it is there; an object, which never changes, is read once. */
+async function storedEvents(s3: S3Client, read: Map<string, readonly TelemetryRow[]>): Promise<readonly TelemetryRow[]> {
   let token: string | undefined
   do {
     const page = await s3.send(new ListObjectsV2Command({ Bucket: bucket, ContinuationToken: token }))
-    for (const { Key } of page.Contents ?? []) {
-      const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key }))
-      const bytes = await Body!.transformToByteArray()
-      const lines = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes
-      for (const line of unpack(lines)) {
-        const { id, type: of, time, subject, data, context } = decodeEnvelope(line)
-        if (of === type)
-          rows.push({ id, type: of, at: time, ...(subject === undefined ? {} : { key: subject }), data, context: { ...context } })
-      }
-    }
+    for (const { Key } of page.Contents ?? []) if (!read.has(Key!)) read.set(Key!, await eventsOf(s3, Key!))
     token = page.NextContinuationToken
   } while (token !== undefined)
-  return rows
+  return [...read.values()].flat()
+}
+
+async function eventsOf(s3: S3Client, Key: string): Promise<readonly TelemetryRow[]> {
+  const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key }))
+  const bytes = await Body!.transformToByteArray()
+  const lines = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes
+  return unpack(lines).map((line) => {
+    const { id, type, time, subject, data, context } = decodeEnvelope(line)
+    return { id, type, at: time, ...(subject === undefined ? {} : { key: subject }), data, context: { ...context } }
+  })
 }
