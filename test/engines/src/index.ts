@@ -25,6 +25,7 @@ export {
   type IotLimits,
   type PolicyDocument,
 } from './iot-bridge/index.js'
+export { startIotDoor, type IotDoor } from './iot-door.js'
 export { startKafkaCluster, type KafkaCluster } from './kafka-cluster.js'
 export { readTopic, type KafkaRecord } from './kafka-records.js'
 export { startKafkaDoors, type KafkaDoors, type KafkaDoorsOptions } from './kafka-doors.js'

@@ -43,17 +43,22 @@ export async function startIotBridge(options: IotBridgeOptions = {}): Promise<Io
   let stopped: Promise<void> | undefined
   const [{ accessKeyId, secretAccessKey }] = credentials as [IotCredentials]
   const url = `http://127.0.0.1:${httpPort}`
+  const webSocketUrl = `ws://127.0.0.1:${httpPort}/mqtt`
+  const tcpUrl = `mqtt://127.0.0.1:${tcpPort}`
   return {
     name: 'IoT bridge',
     version: `Mosquitto ${broker.version}`,
     url,
-    webSocketUrl: `ws://127.0.0.1:${httpPort}/mqtt`,
-    tcpUrl: `mqtt://127.0.0.1:${tcpPort}`,
+    webSocketUrl,
+    tcpUrl,
     region,
     account,
     env: {
       PDVEND_PUSH_ENDPOINT: url,
+      PDVEND_PUSH_URL: webSocketUrl,
+      PDVEND_PUSH_URLS: `${tcpUrl},${webSocketUrl}`,
       PDVEND_PUSH_REGION: region,
+      PDVEND_PUSH_ACCOUNT: account,
       PDVEND_PUSH_ACCESS_KEY: accessKeyId,
       PDVEND_PUSH_SECRET_KEY: secretAccessKey,
     },
