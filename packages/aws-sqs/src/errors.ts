@@ -1,5 +1,7 @@
 import { type ErrorRow, errorTable } from '@pdvend/ports'
 
+export const ADAPTER = 'aws-sqs'
+
 const SLOW: ErrorRow = { code: 'RATE_LIMITED', outcome: 'not-applied', detail: 'the service takes no more for now' }
 const CUT: ErrorRow = { code: 'UNAVAILABLE', outcome: 'unknown' }
 const DOWN: ErrorRow = { code: 'UNAVAILABLE', outcome: 'not-applied' }
@@ -35,7 +37,7 @@ const BAD_MESSAGE: ErrorRow = 'INVALID_ARGUMENT'
 
 /** What SQS, S3, the SDK and Node call it; a status that has no name is looked up by its number. */
 export const fail = errorTable(
-  'aws-sqs',
+  ADAPTER,
   {
     QueueDoesNotExist: NO_QUEUE,
     'AWS.SimpleQueueService.NonExistentQueue': NO_QUEUE,
@@ -146,7 +148,8 @@ function keysOf(cause: unknown): readonly (string | number | undefined)[] {
   // A stale receipt handle of a FIFO queue has no name of its own.
   if (/receipt handle/i.test(message)) return ['ReceiptHandleIsInvalid']
   // What is an Error of another realm, as under test runners, the SDK wraps without its code.
-  if (message.startsWith('AWS SDK error wrapper for Error')) return [/\bE[A-Z]{4,}\b/.exec(message)?.[0] ?? 'ECONNRESET']
+  const wrapped = /^AWS SDK error wrapper for (\w+)/.exec(message)
+  if (wrapped !== null) return [/\bE[A-Z]{4,}\b/.exec(message)?.[0], wrapped[1], 'ECONNRESET']
   if (message.startsWith('Checksum mismatch')) return ['damaged answer']
   const reset = message === 'socket hang up' || message === 'aborted' ? 'ECONNRESET' : undefined
   return [Code, name, code, reset, $metadata?.httpStatusCode]
