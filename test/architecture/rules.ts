@@ -62,6 +62,14 @@ const RULES: Readonly<Record<string, PackageRule>> = {
       '@aws-sdk/s3-request-presigner': /^packages\/aws-s3\/src\/signer\.ts$/,
     },
   },
+  // The authorizer is a Lambda function of its own, with nothing but the client that is there anyway.
+  '@pdvend/aws-iot': {
+    imports: ['@pdvend/ports', '@pdvend/push-mqtt'],
+    vendors: {
+      zod: ANYWHERE,
+      '@aws-sdk/client-iot-data-plane': /^packages\/aws-iot\/src\/(data-plane|authorizer\/index)\.ts$/,
+    },
+  },
   // Requests are built where their subject is; the bucket has one file that does it.
   '@pdvend/aws-sqs': {
     imports: ['@pdvend/ports'],

@@ -22,6 +22,14 @@ export const config = {
     doc: 'Region of the endpoint; default: AWS_REGION, or that of the AWS profile',
     example: 'sa-east-1',
   }),
+  account: env(
+    'PUSH_ACCOUNT',
+    z
+      .string()
+      .regex(/^\d{12}$/, 'give the 12 digits of an AWS account')
+      .optional(),
+    { doc: 'AWS account of the endpoint, for the policies that are printed; default: any', example: '123456789012' },
+  ),
   accessKey: env('PUSH_ACCESS_KEY', z.string().min(1).optional(), {
     doc: "Access key id; default: the SDK's chain (environment, profile, web identity, container, instance role)",
     example: 'AKIAIOSFODNN7EXAMPLE',

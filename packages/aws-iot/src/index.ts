@@ -1,5 +1,6 @@
 import { defineAdapter } from '@pdvend/ports'
 import { config } from './config.js'
+import { permissionsOf } from './permissions.js'
 
 /**
  * Push through AWS IoT Core: devices and the app by MQTT, the app also by the data plane. What the region and the settings
@@ -11,6 +12,7 @@ export const awsIot = defineAdapter({
   config,
   capabilities: { journal: true, presence: true, request: true, receipts: true, credentials: true },
   open: async (settings, deps) => (await import('./driver.js')).openAwsIot(settings, deps),
+  permissions: permissionsOf,
 })
 
 export { awsIot as manifest }

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import { PortError } from '@pdvend/ports'
+import { isPlaintext } from '@pdvend/push-mqtt'
 import type { Settings } from './config.js'
 
 type Addresses = Pick<
@@ -28,7 +28,7 @@ export function checkAddresses(settings: Addresses): void {
       throw wrong(
         `${setting} holds a password, which would be shown and told to devices: use PDVEND_PUSH_USERNAME and PDVEND_PUSH_PASSWORD`,
       )
-    if (/^(mqtts|wss|https):$/.test(protocol) || isLoopback(hostname) || settings.plaintextHosts.includes(hostname)) continue
+    if (!isPlaintext(text) || settings.plaintextHosts.includes(hostname)) continue
     throw wrong(
       `${setting} would send passwords to ${hostname} in plain text: use ${protocol.replace(':', 's:')}//, or name the host in PDVEND_PUSH_PLAINTEXT_HOSTS`,
     )
@@ -37,12 +37,6 @@ export function checkAddresses(settings: Addresses): void {
     throw wrong('PDVEND_PUSH_PASSWORD is set without PDVEND_PUSH_USERNAME')
   if (settings.apiUrl !== undefined && (settings.apiKey === undefined || settings.apiSecret === undefined))
     throw wrong('PDVEND_PUSH_API_URL needs PDVEND_PUSH_API_KEY and PDVEND_PUSH_API_SECRET')
-}
-
-function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '')
-  if (isIP(host) === 4) return host.startsWith('127.')
-  return host === 'localhost' || host === '::1'
 }
 
 function wrong(detail: string): PortError {

@@ -26,6 +26,8 @@ export interface CarrierParts {
   other(topic: string, bytes: Uint8Array): void
   /** A new connection is subscribed, and what was retained has come. */
   settle(signal: AbortSignal): Promise<void>
+  /** Is the device connected, as the broker knows it? */
+  judge?(device: string): Promise<boolean | undefined>
 }
 
 /**
@@ -40,7 +42,7 @@ export class Carrier {
   #check: ClockTimer | undefined
 
   constructor(private readonly parts: CarrierParts) {
-    const { connection, clock, log, ns } = parts
+    const { connection, clock, log, ns, judge } = parts
     const { signal } = this.#ended
     // Whatever the carrier itself sends listens to it.
     setMaxListeners(0, signal)
@@ -49,6 +51,7 @@ export class Carrier {
       log,
       declare: (device, text) => connection.publish(presenceTopic(ns, device), text, { retain: true }, signal),
       tell: (device, frame) => connection.publish(topicOf(ns, device === undefined ? { all: true } : { device }), frame, {}, signal),
+      ...(judge && { judge }),
     })
     connection.use(
       (topic, payload, retained) => this.#take(topic, payload, retained),

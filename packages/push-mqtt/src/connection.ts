@@ -69,6 +69,11 @@ export class Connection {
     return this.#lost
   }
 
+  /** Messages that wait for their turn to go out. */
+  get waiting(): number {
+    return this.#outgoing.waiting
+  }
+
   /** `connected` is called after each new connection, once it is subscribed. */
   use(receive: Receive, connected: () => void): void {
     this.#receive = receive

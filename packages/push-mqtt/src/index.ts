@@ -1,3 +1,4 @@
+export { isPlaintext } from './address.js'
 export { type Broker, brokerOf, type BrokerWords } from './broker.js'
 export { Carrier } from './carrier.js'
 export {

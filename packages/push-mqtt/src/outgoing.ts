@@ -73,6 +73,11 @@ export class Outgoing {
     })
   }
 
+  /** Messages that wait for their turn, those on their way not among them. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   connected(client: MqttClient, window: number): void {
     this.#client = client
     this.#window = window

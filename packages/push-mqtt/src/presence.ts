@@ -14,6 +14,8 @@ export interface PresenceParts {
   declare(device: string, text: string): Promise<void>
   /** Sends a frame to a device, or to all. */
   tell(device: string | undefined, frame: Uint8Array): Promise<void>
+  /** What the broker itself says: is this device connected? Undefined where it does not tell. Default: it never does. */
+  judge?(device: string): Promise<boolean | undefined>
 }
 
 /** Which client a device is, and which ones it took over. */
@@ -32,6 +34,8 @@ interface Clients {
 export class PresenceBook {
   readonly #facts = new Map<string, Announcement>()
   readonly #clients = new Map<string, Clients>()
+  /** By device, the version of the end that hid another client. */
+  readonly #hiding = new Map<string, number>()
   readonly #listeners = new Set<(fact: PresenceFact) => void>()
   readonly #timers = new Set<ClockTimer>()
   #takeOvers = 0
@@ -58,6 +62,7 @@ export class PresenceBook {
     const said = decodeAnnouncement(payload)
     if (said === undefined) return
     const known = this.#facts.get(device)
+    if (known !== undefined && said.client !== known.client) this.#watchOrder(device, said, known)
     if (known !== undefined && !isLater(said, known)) return
     // A will was written when its connection began.
     const at = said.reason === 'lost' && !retained ? this.parts.clock.now() : said.at
@@ -71,22 +76,24 @@ export class PresenceBook {
     for (const listener of this.#listeners) listener(factOf(device, fact))
   }
 
-  /** [P37] Asks who is there; those known as online who do not say so in time are lost. */
-  callRoll(): void {
+  /** [P37] Asks who is there; those known as online who do not say so in time are lost. `strangers`: asks where nobody is known, too. */
+  callRoll(strangers = false): void {
     const asked = [...this.#facts].filter(([, { state }]) => state === 'online')
-    if (asked.length === 0) return
-    this.parts.tell(undefined, encodeFrame({ kind: 'rollCall', sentAt: this.parts.clock.now() })).catch(() => {})
+    if (asked.length === 0 && !strangers) return
+    this.#ask(undefined)
     this.#after(ROLL_CALL_MS, () => {
-      for (const [device, fact] of asked) if (this.#facts.get(device) === fact) this.#writeOff(device, fact, 'lost')
+      for (const [device, fact] of asked) void this.#examine(device, fact, 'lost', (reason) => this.#writeOff(device, fact, reason))
     })
   }
 
-  /** The broker says that this device has gone: it may say otherwise, in time. */
-  doubt(device: string): void {
+  /** The broker says that this device has gone: it may have come back since, so the broker is asked, or the device itself. */
+  doubt(device: string, reason: OfflineReason = 'lost'): void {
     const fact = this.#facts.get(device)
     if (fact?.state !== 'online') return
-    this.parts.tell(device, encodeFrame({ kind: 'rollCall', sentAt: this.parts.clock.now() })).catch(() => {})
-    this.#after(ROLL_CALL_MS, () => this.#facts.get(device) === fact && this.#writeOff(device, fact, 'lost'))
+    void this.#examine(device, fact, reason, () => {
+      this.#ask(device)
+      this.#after(ROLL_CALL_MS, () => this.#facts.get(device) === fact && this.#writeOff(device, fact, reason))
+    })
   }
 
   /** Those of `there` are connected and nobody else is. */
@@ -105,6 +112,31 @@ export class PresenceBook {
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
     this.#listeners.clear()
+  }
+
+  /**
+   * [P35] Two clients of one device that connect in the same moment may begin in one order and be let in in the other: then the
+   * end of the one hides the other. It connects anew, and so begins later. Once for each end, should their clocks differ.
+   */
+  #watchOrder(device: string, said: Announcement, known: Announcement): void {
+    const [end, hidden] = said.state === 'offline' ? [said, known] : [known, said]
+    if (end.state !== 'offline' || hidden.state !== 'online' || end.version < hidden.version) return
+    if (this.#hiding.get(device) === end.version) return
+    this.#hiding.set(device, end.version)
+    this.parts.tell(device, encodeFrame({ kind: 'renew', sentAt: this.parts.clock.now() })).catch(() => {})
+  }
+
+  #ask(device: string | undefined): void {
+    this.parts.tell(device, encodeFrame({ kind: 'rollCall', sentAt: this.parts.clock.now() })).catch(() => {})
+  }
+
+  /** Writes a device off that the broker does not know as connected; where it does not tell, `unsure` goes on. */
+  async #examine(device: string, fact: Announcement, reason: OfflineReason, unsure: (reason: OfflineReason) => void): Promise<void> {
+    if (this.#facts.get(device) !== fact) return
+    const connected = await this.parts.judge?.(device).catch(() => undefined)
+    if (this.#facts.get(device) !== fact || connected === true) return
+    if (connected === false) this.#writeOff(device, fact, reason)
+    else unsure(reason)
   }
 
   /** Offline for this instance at once, and for the others and those to come. */

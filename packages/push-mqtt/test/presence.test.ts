@@ -57,6 +57,19 @@ describe('who is there', () => {
     presence.close()
   })
 
+  test('a client that is hidden by the end of one that it took over connects anew, and is seen', () => {
+    const { presence, told } = book()
+    const [began, end] = [said('online', 1_001, 'b'), said('offline', 2_999, 'a', 'takenOver')]
+    presence.take('till-1', bytes(said('online', 2_001, 'a')), false)
+    for (const one of [end, began, began]) presence.take('till-1', bytes(one), false)
+    expect(told).toEqual(['till-1 renew '])
+    presence.take('till-1', bytes(said('online', 3_001, 'b')), false)
+    expect(presence.presence('till-1').state).toBe('online')
+    for (const one of [began, end]) presence.take('till-2', bytes(one), false)
+    expect(told).toEqual(['till-1 renew ', 'till-2 renew '])
+    presence.close()
+  })
+
   test('a client that was taken over is told when it comes back, and its successor is not', () => {
     const { presence, told } = book()
     presence.take('till-1', bytes(said('online', 1_001, 'a')), false)
