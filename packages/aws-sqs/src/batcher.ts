@@ -56,7 +56,7 @@ export class Batcher<Entry> {
     return this.#waiting.splice(
       0,
       firstBatch(
-        this.#waiting.map(({ entry }) => bytesOf(entry)),
+        this.#waiting.slice(0, maxEntries).map(({ entry }) => bytesOf(entry)),
         maxEntries,
         maxBytes,
       ),

@@ -1,6 +1,6 @@
 import { env, secret, type SettingsOf } from '@pdvend/ports'
 import { z } from 'zod'
-import { MAX_MESSAGE_BYTES } from './limits.js'
+import { MAX_MESSAGE_BYTES, MAX_WAIT_SECONDS } from './limits.js'
 
 const endpoint = z.url({ protocol: /^https?$/ }).optional()
 
@@ -48,6 +48,10 @@ export const config = {
   offloadBytes: env('JOBS_OFFLOAD_BYTES', wholeNumber(1_024, MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES), {
     doc: 'A job above it, in bytes, leaves its payload in the bucket, since every 64 KiB of a message are billed as a request; default 1048576, the most that SQS takes',
     example: '262144',
+  }),
+  pollSeconds: env('JOBS_POLL_SECONDS', wholeNumber(1, MAX_WAIT_SECONDS, MAX_WAIT_SECONDS), {
+    doc: 'Longest poll of an empty queue, in seconds: shorter ones cost more requests, and closing waits for the last one; default 20',
+    example: '20',
   }),
   requestTimeoutMs: env('JOBS_REQUEST_TIMEOUT_MS', wholeNumber(1, 3_600_000, 10_000), {
     doc: 'Longest wait for one answer, in milliseconds, beyond the wait for jobs itself; default 10000',

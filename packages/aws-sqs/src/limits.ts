@@ -12,3 +12,9 @@ export const MAX_VISIBILITY_SECONDS = 43_200
 export const MAX_WAIT_SECONDS = 20
 /** A message is deleted in silence when it is so old, in milliseconds: the longest retention that a queue can have. */
 export const MAX_RETENTION_MS = 14 * 86_400_000
+/** The longest that a job with a key may wait, in milliseconds: it is never sent anew, and needs time to run before it is deleted. */
+export const MAX_KEYED_AGE_MS = 12 * 86_400_000
+/** What waits longer is sent anew at this age, in milliseconds, so that it is never deleted. */
+export const RENEW_AGE_MS = 7 * 86_400_000
+/** The largest payload of a job, in bytes: what the other homes take too, so that jobs stay movable between them. */
+export const MAX_PAYLOAD_BYTES = 1_048_576

@@ -35,3 +35,9 @@ export function roleOf(prefix: string, queue: string): QueueRole | undefined {
   const roles: readonly QueueRole[] = ['keyedDead', 'keyed', 'dead', 'later', 'jobs']
   return roles.find((role) => queue.endsWith(SUFFIX[role]))
 }
+
+/** The job's name by that of one of its queues, as far as it was not shortened: for messages that say nothing of themselves. */
+export function jobName(prefix: string, queue: string): string {
+  const suffix = SUFFIX[roleOf(prefix, queue) ?? 'jobs']
+  return queue.slice(prefix.length, queue.length - suffix.length).replace(/__?/g, (separator) => (separator === '_' ? '.' : '_'))
+}
