@@ -169,7 +169,9 @@ describe('manifests load no vendor module', () => {
   test.each(PRESETS)('%s loads the manifests of its adapters and nothing that they need', (name) => {
     const entry = entriesOf(packages.find(({ manifest }) => manifest.name === name)!)[0]!
     const { imports } = ruleOf(name)!
-    expect(loadedPackages(entry).filter((loaded) => loaded !== 'zod' && loaded !== name && !imports.includes(loaded))).toEqual([])
+    // Its adapters' settings may stand in a package that several of them share.
+    const theirs = new Set([name, 'zod', ...imports, ...imports.flatMap((adapter) => ruleOf(adapter)!.imports)])
+    expect(loadedPackages(entry).filter((loaded) => !theirs.has(loaded))).toEqual([])
   })
 
   test('the container loads no adapter and no vendor of one', () => {
