@@ -9,14 +9,15 @@ import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { suiteOf } from '../packages/contract/dist/index.js'
 import { local, noopTelemetry, stdoutTelemetry } from '../packages/local/dist/index.js'
+import { aws } from '../packages/aws/dist/index.js'
 import { onprem } from '../packages/onprem/dist/index.js'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const ports = [
-  { port: 'blob', title: 'Blob storage', adapters: [local.blob, onprem.blob] },
-  { port: 'jobs', title: 'Job queue', adapters: [local.jobs, onprem.jobs] },
-  { port: 'push', title: 'Push notifications', adapters: [local.push, onprem.push] },
-  { port: 'telemetry', title: 'Telemetry', adapters: [local.telemetry, onprem.telemetry, stdoutTelemetry, noopTelemetry] },
+  { port: 'blob', title: 'Blob storage', adapters: [local.blob, onprem.blob, aws.blob] },
+  { port: 'jobs', title: 'Job queue', adapters: [local.jobs, onprem.jobs, aws.jobs] },
+  { port: 'push', title: 'Push notifications', adapters: [local.push, onprem.push, aws.push] },
+  { port: 'telemetry', title: 'Telemetry', adapters: [local.telemetry, onprem.telemetry, aws.telemetry, stdoutTelemetry, noopTelemetry] },
 ]
 
 /** What the manifest says of a clause: it must hold, or its call must be refused. */

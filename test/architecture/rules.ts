@@ -33,7 +33,7 @@ const RULES: Readonly<Record<string, PackageRule>> = {
   '@pdvend/push-journal': { imports: ['@pdvend/ports'], vendors: { pg: /^packages\/push-journal\/src\/client\.ts$/ } },
   '@pdvend/device': { imports: ['@pdvend/ports'], vendors: { mqtt: ANYWHERE } },
   '@pdvend/cli': {
-    imports: ['@pdvend/ports', '@pdvend/container', '@pdvend/contract', '@pdvend/local', '@pdvend/onprem'],
+    imports: ['@pdvend/ports', '@pdvend/container', '@pdvend/contract', '@pdvend/aws', '@pdvend/local', '@pdvend/onprem'],
     vendors: { commander: ANYWHERE },
   },
   // Stands alone: it is of use to whoever has a Kafka, with or without this SDK.
@@ -80,6 +80,10 @@ const RULES: Readonly<Record<string, PackageRule>> = {
     },
   },
   '@pdvend/onprem': { imports: ['@pdvend/ports', '@pdvend/oss-emq', '@pdvend/oss-kafka', '@pdvend/oss-minio'], vendors: {} },
+  '@pdvend/aws': {
+    imports: ['@pdvend/ports', '@pdvend/aws-firehose', '@pdvend/aws-iot', '@pdvend/aws-s3', '@pdvend/aws-sqs'],
+    vendors: {},
+  },
 }
 
 /** What holds for an adapter package that has no line of its own: the ports, a schema library, and its vendor in three files. */
@@ -102,7 +106,7 @@ export function isAdapter(packageName: string): boolean {
 }
 
 /** Presets: nothing but a list of adapters, one a port. */
-export const PRESETS = ['@pdvend/onprem']
+export const PRESETS = ['@pdvend/aws', '@pdvend/onprem']
 
 /** Entries of an adapter package that are no manifest: what an app mounts or opens by itself, with what it needs. */
 export const MOUNTED_ENTRIES = ['blob-handler', 'faults', 'push-journal', 'push-upgrade'].map(

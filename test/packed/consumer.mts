@@ -1,4 +1,5 @@
 // A stranger's app in TypeScript: compiled against the packed types, then run.
+import { aws } from '@pdvend/aws'
 import { defineApp, isConfigError, type Provision, type Running } from '@pdvend/container'
 import { local } from '@pdvend/local'
 import { onprem } from '@pdvend/onprem'
@@ -9,7 +10,7 @@ const anySale: StandardSchema<{ id: number }, { id: number }> = {
 }
 const sale = defineJob('sale.close', { input: anySale })
 
-const app = defineApp({ profiles: { local, onprem }, jobs: [sale], requires: { blob: ['signedUrls'], jobs: ['delay'] } })
+const app = defineApp({ profiles: { local, onprem, aws }, jobs: [sale], requires: { blob: ['signedUrls'], jobs: ['delay'] } })
 
 // @ts-expect-error a capability that does not exist is refused at its line
 const wrong: Parameters<typeof defineApp<{ local: typeof local }, { blob: ['flying'] }>>[0]['requires'] = { blob: ['flying'] }
@@ -17,10 +18,12 @@ const wrong: Parameters<typeof defineApp<{ local: typeof local }, { blob: ['flyi
 const plan: Provision = await app.provision(process.env)
 const nothingToMake = plan.ports.every(({ steps }) => steps.length === 0)
 await plan.close()
-const asked = await app.check({ PDVEND_PROFILE: 'onprem' }).then(
-  (): readonly string[] => [],
-  (error: unknown) => (isConfigError(error) ? error.problems.map(({ variable }) => variable) : []),
-)
+const askedFor = (profile: string): Promise<readonly string[]> =>
+  app.check({ PDVEND_PROFILE: profile }).then(
+    () => [],
+    (error: unknown) => (isConfigError(error) ? error.problems.map(({ variable }) => variable) : []),
+  )
+const asked = [await askedFor('onprem'), await askedFor('aws')]
 
 const running: Running = await app.start(process.env)
 const blobs: BlobStorage = running.container.get(BlobStorage)
@@ -44,6 +47,6 @@ console.log(
     missing,
     ports: [push instanceof PushNotifications, telemetry instanceof Telemetry],
     wrong: wrong !== undefined,
-    provision: [nothingToMake, asked.includes('PDVEND_BLOB_ENDPOINT') && asked.includes('PDVEND_JOBS_BROKERS')],
+    provision: [nothingToMake, asked[0]!.includes('PDVEND_JOBS_BROKERS') && asked[1]!.includes('PDVEND_TELEMETRY_STREAM')],
   }),
 )

@@ -1,3 +1,4 @@
+import { aws } from '@pdvend/aws'
 import { defineApp } from '@pdvend/container'
 import { local, noopTelemetry, stdoutTelemetry } from '@pdvend/local'
 import { onprem } from '@pdvend/onprem'
@@ -9,7 +10,7 @@ import { jsonLog } from './json-log.js'
  * reads it too.
  */
 export const app = defineApp({
-  profiles: { local, onprem },
+  profiles: { local, onprem, aws },
   adapters: [stdoutTelemetry, noopTelemetry],
   jobs: [issueReceipt, importCatalogue],
   requires: {

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { isAbsolute, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { aws } from '@pdvend/aws'
 import { type App, defineApp } from '@pdvend/container'
 import { local, noopTelemetry, stdoutTelemetry } from '@pdvend/local'
 import { onprem } from '@pdvend/onprem'
@@ -21,6 +22,10 @@ const ours: readonly { readonly adapter: AnyAdapter; readonly entry: string; rea
   { adapter: local.telemetry, entry: '@pdvend/local/telemetry' },
   { adapter: stdoutTelemetry, entry: '@pdvend/local/telemetry/stdout' },
   { adapter: noopTelemetry, entry: '@pdvend/local/telemetry/noop' },
+  { adapter: aws.blob, entry: '@pdvend/aws-s3', from: '@pdvend/aws' },
+  { adapter: aws.jobs, entry: '@pdvend/aws-sqs', from: '@pdvend/aws' },
+  { adapter: aws.push, entry: '@pdvend/aws-iot', from: '@pdvend/aws' },
+  { adapter: aws.telemetry, entry: '@pdvend/aws-firehose', from: '@pdvend/aws' },
   { adapter: onprem.blob, entry: '@pdvend/oss-minio', from: '@pdvend/onprem' },
   { adapter: onprem.jobs, entry: '@pdvend/oss-kafka/jobs', from: '@pdvend/onprem' },
   { adapter: onprem.push, entry: '@pdvend/oss-emq', from: '@pdvend/onprem' },
@@ -44,7 +49,7 @@ function through(from: string, entry: string): string {
 /** The app that the commands work on: every profile that this version has, and the adapters of `modules`. */
 export async function knownApp(io: Io, modules: readonly string[]): Promise<App> {
   const known = await knownAdapters(io, modules)
-  return defineApp({ profiles: { local, onprem }, adapters: known.map(({ adapter }) => adapter), signals: [] })
+  return defineApp({ profiles: { local, onprem, aws }, adapters: known.map(({ adapter }) => adapter), signals: [] })
 }
 
 /** The app that a file or package exports as `app`, or as its default. */

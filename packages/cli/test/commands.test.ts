@@ -40,7 +40,7 @@ describe('doctor', () => {
     })
     expect({ code, out }).toEqual({ code: 78, out: '' })
     expect(err).toContain('The configuration has 3 problems:')
-    expect(err).toContain('PDVEND_PROFILE: got "locl"; wants one of local, onprem; did you mean local?')
+    expect(err).toContain('PDVEND_PROFILE: got "locl"; wants one of local, onprem, aws; did you mean local?')
     expect(err).toContain('did you mean PDVEND_BLOB_SIGNING_KEY?')
     expect(err).toContain('PDVEND_DRAIN_MS: got an empty value')
     expect(err).not.toContain('kN4r13nv0gel')
