@@ -145,6 +145,8 @@ function keysOf(cause: unknown): readonly (string | number | undefined)[] {
   if (typeof cause !== 'object' || cause === null) return []
   const { name, Code, code, message = '', $metadata } = cause as VendorError
   if (message === 'Region is missing') return ['no region']
+  // How SQS calls a clock that is off: `Signature expired: …` or `Signature not yet current: …`.
+  if (name === 'InvalidSignatureException' && /^signature (expired|not yet current)/i.test(message)) return ['RequestTimeTooSkewed']
   // A stale receipt handle of a FIFO queue has no name of its own.
   if (/receipt handle/i.test(message)) return ['ReceiptHandleIsInvalid']
   // What is an Error of another realm, as under test runners, the SDK wraps without its code.

@@ -56,6 +56,8 @@ export async function startSqs({ sqs: kind = 'ministack', credentials }: SqsEngi
     PDVEND_JOBS_BUCKET_ENDPOINT: bucketProxy.url,
     PDVEND_JOBS_ACCESS_KEY: KEY.accessKeyId,
     PDVEND_JOBS_SECRET_KEY: KEY.secretAccessKey,
+    // Closing waits for the last poll, and the cases close often.
+    PDVEND_JOBS_POLL_SECONDS: '1',
   }
   const made = new Set<string>()
   return {

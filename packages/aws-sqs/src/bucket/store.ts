@@ -4,6 +4,7 @@ import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectC
 import { type DriverCall, PortError } from '@pdvend/ports'
 import type { Settings } from '../config.js'
 import { fail } from '../errors.js'
+import { renewing } from '../renewal.js'
 import type { BucketStore, Found } from './types.js'
 
 const MAX_SOCKETS = 64
@@ -17,7 +18,7 @@ export function bucketClient(settings: Settings): S3Client {
       operation: 'open',
       detail: 'PDVEND_JOBS_ACCESS_KEY and PDVEND_JOBS_SECRET_KEY belong together: set both or neither',
     })
-  return new S3Client({
+  const client = new S3Client({
     maxAttempts: 1,
     cacheMiddleware: true,
     expectContinueHeader: false,
@@ -35,6 +36,7 @@ export function bucketClient(settings: Settings): S3Client {
       httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
     },
   })
+  return renewing(client)
 }
 
 /** The bucket of the settings. Nothing is sent yet. */
@@ -126,9 +128,13 @@ class S3Bucket implements BucketStore {
   /** An abort that was not the caller's is our own deadline. */
   #failed(operation: string, cause: unknown, key: string, { signal }: DriverCall): PortError {
     const ours = nameOf(cause) === 'AbortError' && !signal.aborted
-    return fail(`bucket.${operation}`, ours ? { name: 'TimeoutError', cause } : cause, key, { cause })
+    const error = fail(`bucket.${operation}`, ours ? { name: 'TimeoutError', cause } : cause, key, { cause })
+    return error.code === 'PERMISSION_DENIED' ? error.with({ detail: DENIED }) : error
   }
 }
+
+const DENIED =
+  'PDVEND_JOBS_BUCKET is another account’s, or these credentials lack s3:ListBucket on it or s3:GetObject, s3:PutObject, s3:DeleteObject below PDVEND_JOBS_BUCKET_PREFIX (pdvend provision --print-iam)'
 
 /** A condition that does not hold, or whose outcome hangs on another write under way: both are looked at again by reading. */
 const UNMET = new Set(['PreconditionFailed', 'ConditionalRequestConflict', 'NoSuchKey'])

@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import type { Settings } from '../config.js'
 import { MAX_WAIT_SECONDS } from '../limits.js'
+import { renewing } from '../renewal.js'
 
 /** One client for what is answered at once, one for the polls: these wait, and must not take the others' connections. */
 export interface SqsClients {
@@ -17,7 +18,7 @@ export function sqsClients(settings: Settings): SqsClients {
 }
 
 function client({ region, endpoint, accessKey, secretKey, requestTimeoutMs }: Settings, longestMs: number): SQSClient {
-  return new SQSClient({
+  const made = new SQSClient({
     maxAttempts: 1,
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -33,4 +34,5 @@ function client({ region, endpoint, accessKey, secretKey, requestTimeoutMs }: Se
       httpsAgent: new HttpsAgent({ keepAlive: true }),
     },
   })
+  return renewing(made)
 }
