@@ -26,7 +26,7 @@ import {
   topicOf,
 } from '@pdvend/push-mqtt'
 import type { Settings } from './config.js'
-import { Credentials } from './credentials.js'
+import { Credentials, recordTopic } from './credentials.js'
 import { DataPlane } from './data-plane.js'
 import { broker, fail, wrong } from './errors.js'
 import { DISCONNECTED_FILTER, readDisconnected } from './lifecycle.js'
@@ -68,6 +68,8 @@ export async function openAwsIot(settings: Settings, deps: AdapterDeps): Promise
     const [cuts] = await Promise.all([
       settings.jwtSecret !== undefined && plane.disconnect(nobody, signal),
       plane.isConnected(nobody, signal),
+      // Empty, it leaves nothing behind.
+      plane.publish(recordTopic(settings.namespace, NO_DEVICE), '', { retain: true }, signal),
       openJournal('aws-iot', settings, deps).then((made) => (journal = made)),
     ])
     const driver = new AwsIot({ settings, urls, instance, region, plane, connection, journal, cuts, deps })
@@ -129,8 +131,8 @@ class AwsIot implements PushDriver {
     })
     this.#outlet = new Outlet({
       via: settings.via,
-      mqtt: (to, bytes, signal) => this.#carrier.send(to, bytes, signal),
-      http: (to, bytes, signal) => this.#byHttp(to, bytes, signal),
+      mqtt: (to, bytes) => this.#carrier.send(to, bytes, this.#carrier.signal),
+      http: (to, bytes) => this.#byHttp(to, bytes, this.#carrier.signal),
       congested: () => !connection.connected || connection.waiting > 0,
     })
     if (settings.jwtSecret !== undefined && cuts)
@@ -149,7 +151,8 @@ class AwsIot implements PushDriver {
   }
 
   get facts(): Readonly<Record<string, string>> {
-    const { settings, region, plane, journal } = this.parts
+    const { settings, region, plane, connection, journal } = this.parts
+    const sharing = connection.welcome.sharedSubscriptions
     const { mqtt, http } = this.#outlet.sent
     const none = settings.jwtSecret === undefined ? 'no PDVEND_PUSH_JWT_SECRET' : 'the endpoint has no DeleteConnection'
     return {
@@ -157,6 +160,7 @@ class AwsIot implements PushDriver {
       region,
       'device credentials': this.#credentials === undefined ? `none: ${none}` : `custom authorizer ${settings.authorizer}`,
       pushes: `${mqtt} by MQTT, ${http} by HTTP`,
+      ...(!sharing && { sharing: 'none: run one instance of the app' }),
       ...(plane.lacks.length > 0 && { 'not there': plane.lacks.join(', ') }),
       ...journalFacts(journal),
     }
@@ -164,6 +168,10 @@ class AwsIot implements PushDriver {
 
   /** Subscribes to what is always heard, and waits until it is there. */
   async start(signal: AbortSignal): Promise<void> {
+    const { connection, deps } = this.parts
+    // AWS has them; emulators may not.
+    if (!connection.welcome.sharedSubscriptions)
+      deps.log.warn({ port: 'push', adapter: 'aws-iot' }, 'the endpoint has no shared subscriptions: run one instance of the app')
     await this.#carrier.subscribe([DISCONNECTED_FILTER], signal)
     await this.#carrier.start(this.parts.settings.connectTimeoutMs, signal)
   }

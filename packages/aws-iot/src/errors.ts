@@ -24,7 +24,7 @@ export const broker = brokerOf(
     adapter: 'aws-iot',
     address: 'PDVEND_PUSH_ENDPOINT or PDVEND_PUSH_URL',
     login: 'PDVEND_PUSH_ACCESS_KEY and PDVEND_PUSH_SECRET_KEY, or the AWS profile or role',
-    rules: 'the rights of the key or role (`pdvend provision --print-iam` prints them)',
+    rules: 'iot:Subscribe, iot:Receive and iot:Publish of the key or role (`pdvend provision --print-iam` prints them)',
     trust: 'NODE_EXTRA_CA_CERTS',
     certificate: 'the app, which has none: it comes by a signed address',
   },

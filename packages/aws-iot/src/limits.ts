@@ -4,8 +4,10 @@
 export const MAX_PAYLOAD_BYTES = 131_072
 /** The longest keep-alive; less than 30 seconds count as 30. */
 export const MAX_KEEPALIVE_SECONDS = 1_200
-/** What one connection may publish in a second. */
-export const PUBLISHES_PER_SECOND = 100
+/** Topics that one connection may subscribe to. */
+export const MAX_SUBSCRIPTIONS = 50
+/** What goes out on one connection in a second: AWS takes 100, by a clock that is not ours. */
+export const PUBLISHES_PER_SECOND = 90
 
 /** A secret shorter than its hash could be guessed (RFC 7518, 3.2). */
 export const LEAST_SECRET_BYTES = 32

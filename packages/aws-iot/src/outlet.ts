@@ -11,9 +11,9 @@ type Way = 'mqtt' | 'http'
 export interface OutletParts {
   readonly via: Settings['via']
   /** By the app's connection, which keeps the order of what it is given. */
-  mqtt(to: Target, bytes: Uint8Array, signal: AbortSignal): Promise<void>
+  mqtt(to: Target, bytes: Uint8Array): Promise<void>
   /** By the data plane: one call, as soon as it is made. */
-  http(to: Target, bytes: Uint8Array, signal: AbortSignal): Promise<void>
+  http(to: Target, bytes: Uint8Array): Promise<void>
   /** Would a message on the app's connection have to wait? */
   congested(): boolean
 }
@@ -28,7 +28,8 @@ interface Lane {
 /**
  * How pushes go out. A packet costs a tenth of an HTTP call, but one connection takes 100 in a second: `auto` takes the data
  * plane for targets whose turn would not come at once. A target keeps its way as long as something of it is under way, and by
- * HTTP one call of it waits for the one before.
+ * HTTP one call of it waits for the one before. What its caller gives up in the queue goes out all the same: left out, it would
+ * be a gap, and the device would ask for all that came after it once more.
  */
 export class Outlet {
   readonly #lanes = new Map<string, Lane>()
@@ -49,14 +50,13 @@ export class Outlet {
     const lane = this.#lanes.get(key) ?? { way: this.#choose(), count: 0, last: Promise.resolve() }
     this.#lanes.set(key, lane)
     lane.count += 1
-    try {
-      const sending = lane.way === 'mqtt' ? this.parts.mqtt(to, bytes, signal) : this.#inTurn(lane, to, bytes, signal)
-      await sending
-      this.#sent[lane.way] += 1
-    } finally {
-      lane.count -= 1
-      if (lane.count === 0) this.#lanes.delete(key)
-    }
+    const sending = (lane.way === 'mqtt' ? this.parts.mqtt(to, bytes) : this.#inTurn(lane, to, bytes))
+      .then(() => void (this.#sent[lane.way] += 1))
+      .finally(() => {
+        lane.count -= 1
+        if (lane.count === 0) this.#lanes.delete(key)
+      })
+    await orAborted(sending, signal)
   }
 
   #choose(): Way {
@@ -65,22 +65,19 @@ export class Outlet {
     return congested() ? 'http' : 'mqtt'
   }
 
-  #inTurn(lane: Lane, to: Target, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  #inTurn(lane: Lane, to: Target, bytes: Uint8Array): Promise<void> {
     if (this.#waiting >= MAX_MESSAGES || this.#bytes + bytes.byteLength > MAX_BYTES)
       return Promise.reject(broker.error('UNAVAILABLE', 'send', 'too much waits for the data plane: it is away or slow'))
     this.#waiting += 1
     this.#bytes += bytes.byteLength
-    const turn = lane.last.then(() => {
-      // Given up while it waited: the caller knows.
-      if (!signal.aborted) return this.parts.http(to, bytes, signal)
-    })
+    const turn = lane.last.then(() => this.parts.http(to, bytes))
     lane.last = turn
       .catch(() => {})
       .finally(() => {
         this.#waiting -= 1
         this.#bytes -= bytes.byteLength
       })
-    return orAborted(turn, signal)
+    return turn
   }
 }
 

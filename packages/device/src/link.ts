@@ -35,6 +35,8 @@ const RENEW_AT = 0.8
 const ROLL_CALL_MS = 1_000
 /** Frames on their way at once, where the broker names no bound. */
 const MOST_UNACKNOWLEDGED = 1_000
+/** Topics of one SUBSCRIBE: AWS IoT ends a connection that sends more. */
+const TOPICS_AT_ONCE = 8
 /** MQTT 5 reason codes of a DISCONNECT. */
 const SESSION_TAKEN_OVER = 0x8e
 const ADMINISTRATIVE_ACTION = 0x98
@@ -89,8 +91,8 @@ export class Link {
     }
     const added = next.subscribe.filter((topic) => !former.subscribe.includes(topic))
     const removed = former.subscribe.filter((topic) => !next.subscribe.includes(topic))
-    if (removed.length > 0) await client.unsubscribeAsync(removed)
-    if (added.length > 0) await client.subscribeAsync(added, { qos: 1 })
+    for (const topics of inPackets(removed)) await client.unsubscribeAsync(topics)
+    for (const topics of inPackets(added)) await client.subscribeAsync(topics, { qos: 1 })
     return true
   }
 
@@ -220,8 +222,9 @@ export class Link {
 
   /** Subscribes, and is known to be there before it says anything else. */
   async #arrive(client: MqttClient, { subscribe }: DeviceConnection): Promise<boolean> {
-    const [granted] = await Promise.all([client.subscribeAsync([...subscribe], { qos: 1 }), this.#announcer.online(client)])
-    return granted.every(({ qos }) => qos <= 2)
+    const subscribing = inPackets(subscribe).map((topics) => client.subscribeAsync(topics, { qos: 1 }))
+    const [granted] = await Promise.all([Promise.all(subscribing), this.#announcer.online(client)])
+    return granted.flat().every(({ qos }) => qos <= 2)
   }
 
   /** Said politely only where the other side still listens. */
@@ -292,6 +295,12 @@ export class Link {
     this.#announcer = new Announcer(this.parts.now)
     if (!this.#ended.signal.aborted) this.parts.status.set('connecting')
   }
+}
+
+function inPackets(topics: readonly string[]): string[][] {
+  const packets: string[][] = []
+  for (let from = 0; from < topics.length; from += TOPICS_AT_ONCE) packets.push(topics.slice(from, from + TOPICS_AT_ONCE))
+  return packets
 }
 
 function optionsOf({ clientId, username, password, protocolVersion, keepAliveSeconds }: DeviceConnection): IClientOptions {

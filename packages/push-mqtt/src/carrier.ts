@@ -67,7 +67,10 @@ export class Carrier {
   /** Subscribes to what is always heard, `filters` beside it. */
   async subscribe(filters: readonly string[], signal: AbortSignal): Promise<void> {
     const { ns, instance, connection } = this.parts
-    await connection.subscribe([presenceTopic(ns, '+'), shared(instance, fenceTopic(ns, instance)), ...filters], signal)
+    const fence = fenceTopic(ns, instance)
+    // Shared, so that it proves that sharing works.
+    const own = connection.welcome.sharedSubscriptions ? shared(instance, fence) : fence
+    await connection.subscribe([presenceTopic(ns, '+'), own, ...filters], signal)
   }
 
   /** Proves that messages pass, and goes on to see to it. @throws CONFIG_INVALID when none comes back in time */
@@ -95,7 +98,8 @@ export class Carrier {
 
   async receive(instance: string, handlers: InboundHandlers, signal: AbortSignal): Promise<void> {
     this.#handlers = handlers
-    await this.parts.connection.subscribe(inboundFilters(this.parts.ns, instance), signal)
+    const { connection, ns } = this.parts
+    await connection.subscribe(inboundFilters(ns, instance, connection.welcome.sharedSubscriptions), signal)
   }
 
   async ping(signal: AbortSignal): Promise<void> {

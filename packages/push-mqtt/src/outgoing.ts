@@ -7,11 +7,14 @@ const MAX_MESSAGES = 10_000
 const MAX_BYTES = 32 * 1024 * 1024
 /** Longest wait of a message whose caller sets no end, in milliseconds. */
 const MAX_WAIT_MS = 30_000
+const SECOND_MS = 1_000
 
 interface Message {
   readonly topic: string
   readonly payload: Uint8Array | string
   readonly retain: boolean
+  /** Grows from message to message: their order. */
+  readonly number: number
   readonly since: number
   /** Its caller has given it up: it does not go out again. */
   abandoned: boolean
@@ -26,6 +29,7 @@ export class Outgoing {
   #waiting: Message[] = []
   #flying = new Set<Message>()
   #bytes = 0
+  #number = 0
   #client: MqttClient | undefined
   #window = 1
   #sweep: ClockTimer | undefined
@@ -57,6 +61,7 @@ export class Outgoing {
         topic,
         payload,
         retain,
+        number: ++this.#number,
         since: this.clock.now(),
         abandoned: false,
         settle: (error) => {
@@ -121,9 +126,20 @@ export class Outgoing {
     // Of a connection that was lost since: it goes out again on the next.
     if (client !== this.#client || (error !== undefined && !client.connected)) return
     if (!this.#flying.delete(message)) return
-    this.#bytes -= message.payload.length
-    message.settle(error && this.broker.fail('send', error))
+    const failed = error && this.broker.fail('send', error)
+    if (failed?.code === 'RATE_LIMITED' && this.#pace !== undefined && !message.abandoned) this.#slowDown(message, this.#pace)
+    else {
+      this.#bytes -= message.payload.length
+      message.settle(failed)
+    }
     this.#pump()
+  }
+
+  /** Too fast by the broker's own count: it goes out again, before what came after it. */
+  #slowDown(message: Message, pace: Pace): void {
+    pace.rest()
+    const next = this.#waiting.findIndex(({ number }) => number > message.number)
+    this.#waiting.splice(next < 0 ? this.#waiting.length : next, 0, message)
   }
 
   #abandon(message: Message, reason: unknown): void {
@@ -152,7 +168,7 @@ export class Outgoing {
 
 /** So many messages in each second at most, whichever second it is: what comes faster waits its turn. */
 class Pace {
-  readonly #sent: number[] = []
+  #sent: number[] = []
   #turn: ClockTimer | undefined
 
   constructor(
@@ -163,16 +179,21 @@ class Pace {
   /** Takes a place, or is full and calls when the next one is free. */
   full(free: () => void): boolean {
     const now = this.clock.now()
-    while (this.#sent.length > 0 && this.#sent[0]! <= now - 1_000) this.#sent.shift()
+    while (this.#sent.length > 0 && this.#sent[0]! <= now - SECOND_MS) this.#sent.shift()
     if (this.#sent.length < this.perSecond) {
       this.#sent.push(now)
       return false
     }
-    this.#turn ??= this.clock.timer(Math.max(1, this.#sent[0]! + 1_000 - now), () => {
+    this.#turn ??= this.clock.timer(Math.max(1, this.#sent[0]! + SECOND_MS - now), () => {
       this.#turn = undefined
       free()
     })
     return true
+  }
+
+  /** Full for a second. */
+  rest(): void {
+    this.#sent = Array.from({ length: this.perSecond }, () => this.clock.now())
   }
 
   close(): void {

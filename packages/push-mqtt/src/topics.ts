@@ -28,9 +28,10 @@ export function shared(group: string, filter: string): string {
   return `$share/${group}/${filter}`
 }
 
-/** What an instance of the app subscribes to: its share of what is for any, and what is for it. */
-export function inboundFilters(ns: string, instance: string): readonly [any: string, own: string] {
-  return [shared(`pdv-${ns}`, `${upTopic(ns, '+')}/app`), `${upTopic(ns, '+')}/${instance}`]
+/** What an instance of the app subscribes to: what is for any, of which it gets its share where the broker can, and what is for it. */
+export function inboundFilters(ns: string, instance: string, sharing = true): readonly [any: string, own: string] {
+  const any = `${upTopic(ns, '+')}/app`
+  return [sharing ? shared(`pdv-${ns}`, any) : any, `${upTopic(ns, '+')}/${instance}`]
 }
 
 export interface ParsedTopic {

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { describe, expect, test } from '@jest/globals'
-import { PortError, systemClock } from '@pdvend/ports'
+import { type Clock, PortError, systemClock } from '@pdvend/ports'
 import { brokerOf } from '../src/broker.js'
 import type { MqttClient } from '../src/client.js'
 import { Outgoing } from '../src/outgoing.js'
@@ -17,6 +17,25 @@ function client() {
   return { sent, made, mqtt: made as unknown as MqttClient }
 }
 const broker = brokerOf({ adapter: 'a', address: 'A', login: 'L', rules: 'R', trust: 'T', certificate: 'C' })
+/** A clock that moves only when told. */
+function clockByHand(): Clock & { advance(ms: number): void } {
+  let now = 0
+  let timers: { readonly at: number; readonly fire: () => void }[] = []
+  return {
+    now: () => now,
+    timer(delayMs, fire) {
+      const timer = { at: now + delayMs, fire }
+      timers.push(timer)
+      return { cancel: () => void (timers = timers.filter((one) => one !== timer)) }
+    },
+    advance(ms) {
+      now += ms
+      const due = timers.filter(({ at }) => at <= now)
+      timers = timers.filter(({ at }) => at > now)
+      for (const { fire } of due) fire()
+    },
+  }
+}
 const never = new AbortController().signal
 setMaxListeners(0, never)
 
@@ -71,6 +90,31 @@ describe('what goes to the broker', () => {
     const refused = outgoing.publish('a', '', {}, never)
     one.sent[0]!.done(Object.assign(new Error('Publish error: Not authorized'), { code: 135 }))
     await expect(refused).rejects.toMatchObject({ code: 'PERMISSION_DENIED' })
+    await outgoing.close(0)
+  })
+
+  test('keeps to a pace, and what is refused as too fast goes out again in its place a second later', async () => {
+    const clock = clockByHand()
+    const outgoing = new Outgoing(broker, clock, 3)
+    const one = client()
+    outgoing.connected(one.mqtt, 100)
+    const all = ['a', 'b', 'c', 'd', 'e'].map((topic) => outgoing.publish(topic, '', {}, never))
+    const topics = (): string[] => one.sent.map(({ topic }) => topic)
+    expect(topics()).toEqual(['a', 'b', 'c'])
+    clock.advance(999)
+    expect(topics()).toEqual(['a', 'b', 'c'])
+    const tooFast = Object.assign(new Error('Publish error: Quota exceeded'), { code: 151 })
+    one.sent[0]!.done()
+    one.sent[2]!.done(tooFast)
+    one.sent[1]!.done(tooFast)
+    clock.advance(999)
+    expect(topics()).toEqual(['a', 'b', 'c'])
+    clock.advance(1)
+    expect(topics()).toEqual(['a', 'b', 'c', 'b', 'c', 'd'])
+    clock.advance(1_000)
+    for (const { done } of one.sent.slice(3)) done()
+    await Promise.all(all)
+    expect(topics()).toEqual(['a', 'b', 'c', 'b', 'c', 'd', 'e'])
     await outgoing.close(0)
   })
 })
