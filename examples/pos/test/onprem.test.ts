@@ -68,7 +68,7 @@ onEngines(`the shop on MinIO, Kafka, Mosquitto and PostgreSQL${reason === undefi
 
   test('pdvend doctor finds all four ports well, by round trips', async () => {
     const { code, out } = await pdvend(['doctor'], home.env)
-    expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/oss-minio +up .*put, got and deleted a blob/) })
+    expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/oss-minio +up .*put, got, listed and deleted a blob/) })
     expect(out).toMatch(/oss-kafka +up .*enqueued and worked a job/)
     expect(out).toMatch(/oss-emq +up /)
   })

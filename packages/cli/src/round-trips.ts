@@ -1,6 +1,9 @@
 import {
+  type AnyAdapter,
   BlobStorage,
+  defineEvent,
   defineJob,
+  defineMessage,
   handle,
   JobQueue,
   newId,
@@ -16,23 +19,28 @@ import type { Running } from '@pdvend/container'
 export const CHECK_UP = 'pdvend.doctor'
 
 /**
- * What can be tried through each port without leaving anything behind and without touching the app's own data; says in
- * a few words what was done, or throws.
+ * What can be tried through each port without touching the app's own data; says in a few words what was done, or throws, an
+ * AggregateError where several things failed. An event, which cannot be taken back, is sent only where an adapter speaks of rights:
+ * nothing else shows whether they are there.
  */
-export const roundTrips: Readonly<Record<PortName, (ports: Running['container']) => Promise<string>>> = {
+export const roundTrips: Readonly<Record<PortName, (ports: Running['container'], adapter: AnyAdapter) => Promise<string>>> = {
   blob: async (ports) => {
     const blobs = ports.get(BlobStorage)
     const key = `pdvend-doctor/${newId()}.txt`
     const sent = `round trip ${key}`
-    try {
-      await blobs.put(key, sent)
-      await using reader = await blobs.get(key)
-      if ((await reader.text()) !== sent)
-        throw new PortError('INTEGRITY_FAILED', { operation: 'get', target: key, detail: 'other bytes came back than were put' })
-    } finally {
-      await blobs.delete(key)
-    }
-    return 'put, got and deleted a blob'
+    await each(
+      () => blobs.put(key, sent),
+      async () => {
+        await using reader = await blobs.get(key)
+        if ((await reader.text()) !== sent)
+          throw new PortError('INTEGRITY_FAILED', { operation: 'get', target: key, detail: 'other bytes came back than were put' })
+      },
+      async () => {
+        for await (const _found of blobs.list({ prefix: key }));
+      },
+      () => blobs.delete(key),
+    )
+    return 'put, got, listed and deleted a blob'
   },
 
   jobs: async (ports) => {
@@ -58,16 +66,34 @@ export const roundTrips: Readonly<Record<PortName, (ports: Running['container'])
   },
 
   push: async (ports) => {
-    const { state } = await ports.get(PushNotifications).presence.get('pdvend-doctor')
-    return `asked for a device's presence (${state})`
+    const push = ports.get(PushNotifications)
+    const { state } = await push.presence.get(DOCTOR)
+    await push.publish({ device: DOCTOR }, defineMessage(CHECK_UP, { body: text }), newId(), { ttlMs: 1_000 })
+    return `asked for a device's presence (${state}), pushed to it`
   },
 
-  telemetry: async (ports) => {
+  telemetry: async (ports, { permissions }) => {
     const telemetry = ports.get(Telemetry)
-    if (!telemetry.capabilities.query) return 'none: events cannot be taken back'
-    await telemetry.query({ limit: 1 })
-    return 'queried the newest event'
+    if (telemetry.capabilities.query) {
+      await telemetry.query({ limit: 1 })
+      return 'queried the newest event'
+    }
+    if (permissions === undefined) return 'none: events cannot be taken back'
+    await telemetry.emitAndWait(defineEvent(CHECK_UP, { data: text }), newId(), 'accepted', { timeoutMs: 5_000 })
+    return `sent an event ${CHECK_UP}`
   },
+}
+
+/** A device that is never there. */
+const DOCTOR = 'pdvend-doctor'
+
+/** Tries each step, whatever became of those before; that a step did not find what an earlier one could not make says nothing. */
+async function each(...steps: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const step of steps) await step().catch((error: unknown) => failures.push(error))
+  const telling = failures.length > 1 ? failures.filter((error) => !PortError.is(error, 'NOT_FOUND')) : failures
+  if (telling.length > 1) throw new AggregateError(telling)
+  if (telling.length === 1) throw telling[0]
 }
 
 const text: StandardSchema<string, string> = {

@@ -23,9 +23,9 @@ describe('doctor', () => {
     expect(out).toMatch(/^profile local\nPORT/)
     for (const line of [
       /telemetry +local-telemetry +up/,
-      /blob +local-blob +up .*put, got and deleted a blob/,
+      /blob +local-blob +up .*put, got, listed and deleted a blob/,
       /jobs +local-jobs +up .*enqueued and worked a job/,
-      /push +local-push +up/,
+      /push +local-push +up .*asked for a device's presence \(\w+\), pushed to it/,
     ])
       expect(out).toMatch(line)
     expect((await shell.pdvend(['blobs', 'ls'])).out).toBe('')

@@ -1,5 +1,5 @@
 import type { App, Environment } from '@pdvend/container'
-import { PortError, type PortName, portNames } from '@pdvend/ports'
+import { type AnyAdapter, PortError, type PortName, portNames } from '@pdvend/ports'
 import type { Command } from 'commander'
 import { knownApp } from '../adapters.js'
 import { EXIT, say, sayJson, sayTable } from '../io.js'
@@ -35,7 +35,7 @@ export function addDoctor(program: Command, { io, modules, action }: Setup): voi
         const app = await knownApp(io, modules())
         const { profile, adapters } = await app.check(io.env)
         const findings: Finding[] = []
-        for (const port of portNames) findings.push(await examine(app, io.env, port, adapters[port].name, ping === true))
+        for (const port of portNames) findings.push(await examine(app, io.env, port, adapters[port], ping === true))
         if (json) sayJson(io, { profile, ports: findings })
         else {
           say(io, `profile ${profile}`)
@@ -61,21 +61,35 @@ export function addDoctor(program: Command, { io, modules, action }: Setup): voi
 }
 
 /** Opens one port alone, so that one that fails hides nothing of the others. */
-async function examine(app: App, env: Environment, port: PortName, adapter: string, pingOnly: boolean): Promise<Finding> {
+async function examine(app: App, env: Environment, port: PortName, adapter: AnyAdapter, pingOnly: boolean): Promise<Finding> {
+  const of = { port, adapter: adapter.name }
   try {
     await using running = await app.start(env, { only: [port] })
     const { status, latencyMs, lastError } = (await running.health()).ports[port]
-    const found = {
-      port,
-      adapter,
-      status,
-      latencyMs,
-      facts: running.facts[port],
-      ...(lastError === undefined ? {} : { error: lastError.message }),
-    }
-    if (pingOnly || status === 'down') return found
-    return { ...found, roundTrip: await roundTrips[port](running.container) }
+    const found = { ...of, status, latencyMs, facts: running.facts[port] }
+    if (pingOnly || status === 'down') return { ...found, ...errorOf(lastError === undefined ? [] : [lastError.message]) }
+    const trip = await roundTrips[port](running.container, adapter).then(
+      (roundTrip) => ({ told: { roundTrip }, failures: [] }),
+      (error: unknown) => ({ told: {}, failures: error instanceof AggregateError ? (error.errors as readonly unknown[]) : [error] }),
+    )
+    // What failed in the background, a poll or a delivery, says more than that it took too long.
+    const after = (await running.health()).ports[port]
+    const telling = trip.failures.filter((error) => after.lastError === undefined || !PortError.is(error, 'DEADLINE_EXCEEDED')).map(message)
+    const errors = after.lastError === undefined ? telling : [...telling, after.lastError.message]
+    return { ...found, ...trip.told, status: errors.length > 0 ? worse(after.status) : after.status, ...errorOf(errors) }
   } catch (error) {
-    return { port, adapter, status: 'down', error: PortError.is(error) ? error.message : String(error) }
+    return { ...of, status: 'down', error: message(error) }
   }
+}
+
+function worse(status: Finding['status']): Finding['status'] {
+  return status === 'up' ? 'degraded' : status
+}
+
+function errorOf(messages: readonly string[]): Pick<Finding, 'error'> {
+  return messages.length === 0 ? {} : { error: [...new Set(messages)].join('; ') }
+}
+
+function message(error: unknown): string {
+  return PortError.is(error) ? error.message : String(error)
 }
