@@ -1,3 +1,4 @@
+export { startAwsHome, whyNoAwsHome, type AwsHome, type AwsHomeOptions } from './aws-home.js'
 export {
   faultKinds,
   startAwsProxy,

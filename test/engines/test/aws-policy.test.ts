@@ -19,6 +19,8 @@ describe('what a request needs', () => {
   test.each<[AwsService, ProxiedRequest, readonly string[]]>([
     ['s3', request('GET', '/pdv?list-type=2'), ['s3:ListBucket arn:aws:s3:::pdv']],
     ['s3', request('GET', '/pdv?uploads'), ['s3:ListBucketMultipartUploads arn:aws:s3:::pdv']],
+    ['s3', request('GET', '/pdv?lifecycle'), ['s3:GetLifecycleConfiguration arn:aws:s3:::pdv']],
+    ['s3', request('PUT', '/pdv?publicAccessBlock'), ['s3:PutBucketPublicAccessBlock arn:aws:s3:::pdv']],
     ['s3', request('HEAD', '/pdv/a%20b//c'), ['s3:GetObject arn:aws:s3:::pdv/a b//c']],
     ['s3', request('PUT', '/pdv/k?partNumber=1&uploadId=u'), ['s3:PutObject arn:aws:s3:::pdv/k']],
     [

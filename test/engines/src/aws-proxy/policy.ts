@@ -45,6 +45,15 @@ export function lacking(allowed: readonly Allowed[], rights: readonly Right[], a
   )
 }
 
+/** Of a bucket: what the query says, and what actions call it. */
+const SETTINGS = [
+  ['lifecycle', 'LifecycleConfiguration'],
+  ['publicAccessBlock', 'BucketPublicAccessBlock'],
+  ['versioning', 'BucketVersioning'],
+  ['location', 'BucketLocation'],
+  ['tagging', 'BucketTagging'],
+] as const
+
 function ofS3(request: ProxiedRequest): readonly Right[] {
   const { method, path, query, headers } = request
   const [bucket = '', ...rest] = path.slice(1).split('/').map(decode)
@@ -54,6 +63,8 @@ function ofS3(request: ProxiedRequest): readonly Right[] {
   if (key === '') {
     if (method === 'POST' && query.has('delete')) return deletedKeys(request).map((one) => on('DeleteObject', `${bucket}/${one}`))
     if (method === 'POST') return [on('PutObject', `${bucket}/${formFields(request).get('key') ?? ''}`)]
+    const setting = SETTINGS.find(([name]) => query.has(name))?.[1]
+    if (setting !== undefined) return [inBucket(`${method === 'GET' ? 'Get' : 'Put'}${setting}`)]
     if (query.has('uploads')) return [inBucket('ListBucketMultipartUploads')]
     return [inBucket(method === 'PUT' ? 'CreateBucket' : 'ListBucket')]
   }
