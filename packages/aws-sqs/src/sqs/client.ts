@@ -2,7 +2,6 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import type { Settings } from '../config.js'
-import { MAX_WAIT_SECONDS } from '../limits.js'
 import { renewing } from '../renewal.js'
 
 /** One client for what is answered at once, one for the polls: these wait, and must not take the others' connections. */
@@ -13,8 +12,8 @@ export interface SqsClients {
 
 /** Clients that try once: the port owns the retries. */
 export function sqsClients(settings: Settings): SqsClients {
-  const { requestTimeoutMs } = settings
-  return { calls: client(settings, requestTimeoutMs), polls: client(settings, requestTimeoutMs + MAX_WAIT_SECONDS * 1_000) }
+  const { requestTimeoutMs, pollSeconds } = settings
+  return { calls: client(settings, requestTimeoutMs), polls: client(settings, requestTimeoutMs + pollSeconds * 1_000) }
 }
 
 function client({ region, endpoint, accessKey, secretKey, requestTimeoutMs }: Settings, longestMs: number): SQSClient {
