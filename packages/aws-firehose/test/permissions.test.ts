@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { whyMissing } from '@pdvend/engines'
-import { readSettings } from '@pdvend/ports'
 import { manifest } from '../src/index.js'
 import { proxiedFirehose } from './firehose-engine.js'
 import { openDriver, settingsOf } from './open.js'
@@ -17,8 +16,8 @@ test.each([
   ],
   [{ PDVEND_TELEMETRY_ACCOUNT: '210987654321' }, 'arn:aws:firehose:*:210987654321:deliverystream/pdv'],
 ])('the rights of a stream, as far as %j tells where it is', async (env, stream) => {
-  const { settings } = await readSettings(manifest.config, { PDVEND_TELEMETRY_STREAM: 'pdv', ...env })
-  expect(manifest.permissions!(settings!, { jobs: [] })).toEqual([
+  const settings = await settingsOf({ PDVEND_TELEMETRY_STREAM: 'pdv', ...env })
+  expect(manifest.permissions!(settings, { jobs: [] })).toEqual([
     { reason: 'send events', actions: ['firehose:PutRecordBatch'], resources: [stream] },
     { reason: 'see that the stream is there and active', actions: ['firehose:DescribeDeliveryStream'], resources: [stream] },
   ])
