@@ -11,6 +11,7 @@ import {
   type PushCapabilities,
   type PushDriver,
   type PushJournal,
+  type SendCall,
   type Target,
 } from '@pdvend/ports'
 import {
@@ -133,7 +134,9 @@ class AwsIot implements PushDriver {
       via: settings.via,
       mqtt: (to, bytes) => this.#carrier.send(to, bytes, this.#carrier.signal),
       http: (to, bytes) => this.#byHttp(to, bytes, this.#carrier.signal),
-      congested: () => !connection.connected || connection.waiting > 0,
+      waiting: () => (connection.connected ? connection.waiting : Infinity),
+      clock,
+      signal: this.#carrier.signal,
     })
     if (settings.jwtSecret !== undefined && cuts)
       this.#credentials = new Credentials({
@@ -176,8 +179,8 @@ class AwsIot implements PushDriver {
     await this.#carrier.start(this.parts.settings.connectTimeoutMs, signal)
   }
 
-  send(to: Target, bytes: Uint8Array, { signal }: DriverCall): Promise<void> {
-    return this.#outlet.send(topicOf(this.#ns, to), to, bytes, signal)
+  send(to: Target, bytes: Uint8Array, call: SendCall): Promise<void> {
+    return this.#outlet.send(topicOf(this.#ns, to), to, bytes, call)
   }
 
   receive(instance: string, handlers: InboundHandlers, { signal }: DriverCall): Promise<void> {

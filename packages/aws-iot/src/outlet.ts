@@ -1,10 +1,17 @@
-import type { Target } from '@pdvend/ports'
+import { backoffMs, type Clock, PortError, type SendCall, sleep, type Target } from '@pdvend/ports'
 import type { Settings } from './config.js'
 import { broker } from './errors.js'
 
 /** What waits for the data plane at most. */
 const MAX_MESSAGES = 10_000
 const MAX_BYTES = 32 * 1024 * 1024
+
+/** What waits for one target, and for the app's connection, before what the journal has is refused: half a second, and one. */
+const MAX_KEPT = 45
+const MAX_KEPT_IN_ALL = 90
+
+/** AWS slows a lane down by refusing: it waits so long, in milliseconds, and keeps its order. */
+const SLOWED = { maxAttempts: 8, firstMs: 200, maxMs: 5_000 }
 
 type Way = 'mqtt' | 'http'
 
@@ -14,8 +21,11 @@ export interface OutletParts {
   mqtt(to: Target, bytes: Uint8Array): Promise<void>
   /** By the data plane: one call, as soon as it is made. */
   http(to: Target, bytes: Uint8Array): Promise<void>
-  /** Would a message on the app's connection have to wait? */
-  congested(): boolean
+  /** Messages that wait for their turn on the app's connection; Infinity without one. */
+  waiting(): number
+  readonly clock: Clock
+  /** Ends waits. */
+  readonly signal: AbortSignal
 }
 
 /** What is on its way to one target; all of it goes one way, so that its order is kept. */
@@ -28,8 +38,8 @@ interface Lane {
 /**
  * How pushes go out. A packet costs a tenth of an HTTP call, but one connection takes 100 in a second: `auto` takes the data
  * plane for targets whose turn would not come at once. A target keeps its way as long as something of it is under way, and by
- * HTTP one call of it waits for the one before. What its caller gives up in the queue goes out all the same: left out, it would
- * be a gap, and the device would ask for all that came after it once more.
+ * HTTP one call of it waits for the one before. What is kept is refused rather than queued, and the device asks for it at the
+ * pace at which it comes; but what its caller gives up in the queue goes out all the same, for left out it would be a gap.
  */
 export class Outlet {
   readonly #lanes = new Map<string, Lane>()
@@ -44,10 +54,12 @@ export class Outlet {
     return this.#sent
   }
 
-  /** @throws UNAVAILABLE when too much waits, and what the way throws */
-  async send(key: string, to: Target, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  /** @throws RATE_LIMITED what is kept, when it would have to wait | UNAVAILABLE when too much waits | what the way throws */
+  async send(key: string, to: Target, bytes: Uint8Array, { signal, kept = false }: SendCall): Promise<void> {
     signal.throwIfAborted()
     const lane = this.#lanes.get(key) ?? { way: this.#choose(), count: 0, last: Promise.resolve() }
+    const busy = lane.count >= MAX_KEPT || (lane.way === 'mqtt' && this.parts.waiting() >= MAX_KEPT_IN_ALL)
+    if (kept && busy) throw broker.error('RATE_LIMITED', 'send', 'more waits than AWS IoT takes in a second: it follows')
     this.#lanes.set(key, lane)
     lane.count += 1
     const sending = (lane.way === 'mqtt' ? this.parts.mqtt(to, bytes) : this.#inTurn(lane, to, bytes))
@@ -60,9 +72,9 @@ export class Outlet {
   }
 
   #choose(): Way {
-    const { via, congested } = this.parts
+    const { via, waiting } = this.parts
     if (via !== 'auto') return via
-    return congested() ? 'http' : 'mqtt'
+    return waiting() > 0 ? 'http' : 'mqtt'
   }
 
   #inTurn(lane: Lane, to: Target, bytes: Uint8Array): Promise<void> {
@@ -70,7 +82,7 @@ export class Outlet {
       return Promise.reject(broker.error('UNAVAILABLE', 'send', 'too much waits for the data plane: it is away or slow'))
     this.#waiting += 1
     this.#bytes += bytes.byteLength
-    const turn = lane.last.then(() => this.parts.http(to, bytes))
+    const turn = lane.last.then(() => this.#slowly(to, bytes))
     lane.last = turn
       .catch(() => {})
       .finally(() => {
@@ -78,6 +90,18 @@ export class Outlet {
         this.#bytes -= bytes.byteLength
       })
     return turn
+  }
+
+  async #slowly(to: Target, bytes: Uint8Array): Promise<void> {
+    const { http, clock, signal } = this.parts
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await http(to, bytes)
+      } catch (error) {
+        if (!PortError.is(error, 'RATE_LIMITED') || attempt === SLOWED.maxAttempts) throw error
+        await sleep(clock, SLOWED.firstMs / 2 + backoffMs(SLOWED, attempt), signal)
+      }
+    }
   }
 }
 

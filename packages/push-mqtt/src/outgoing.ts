@@ -7,7 +7,8 @@ const MAX_MESSAGES = 10_000
 const MAX_BYTES = 32 * 1024 * 1024
 /** Longest wait of a message whose caller sets no end, in milliseconds. */
 const MAX_WAIT_MS = 30_000
-const SECOND_MS = 1_000
+/** Messages that may go out at once where there is a pace. */
+const BURST = 10
 
 interface Message {
   readonly topic: string
@@ -166,25 +167,29 @@ export class Outgoing {
   }
 }
 
-/** So many messages in each second at most, whichever second it is: what comes faster waits its turn. */
+/** So many messages a second, evenly: a burst that a slow network draws apart would run into the next one at the broker. */
 class Pace {
-  #sent: number[] = []
+  #left = BURST
+  #at: number
   #turn: ClockTimer | undefined
 
   constructor(
     private readonly clock: Clock,
     private readonly perSecond: number,
-  ) {}
+  ) {
+    this.#at = clock.now()
+  }
 
   /** Takes a place, or is full and calls when the next one is free. */
   full(free: () => void): boolean {
     const now = this.clock.now()
-    while (this.#sent.length > 0 && this.#sent[0]! <= now - SECOND_MS) this.#sent.shift()
-    if (this.#sent.length < this.perSecond) {
-      this.#sent.push(now)
+    this.#left = Math.min(BURST, this.#left + ((now - this.#at) * this.perSecond) / 1_000)
+    this.#at = now
+    if (this.#left >= 1) {
+      this.#left -= 1
       return false
     }
-    this.#turn ??= this.clock.timer(Math.max(1, this.#sent[0]! + SECOND_MS - now), () => {
+    this.#turn ??= this.clock.timer(Math.ceil(((1 - this.#left) * 1_000) / this.perSecond), () => {
       this.#turn = undefined
       free()
     })
@@ -193,7 +198,7 @@ class Pace {
 
   /** Full for a second. */
   rest(): void {
-    this.#sent = Array.from({ length: this.perSecond }, () => this.clock.now())
+    this.#left = 1 - this.perSecond
   }
 
   close(): void {

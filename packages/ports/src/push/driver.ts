@@ -27,6 +27,12 @@ export interface DriverInbound {
   readonly bytes: Uint8Array
 }
 
+/** How one message is sent. */
+export interface SendCall extends DriverCall {
+  /** The journal has it and brings it again: an engine at its rate refuses it at once (RATE_LIMITED) rather than let it wait. */
+  readonly kept?: boolean
+}
+
 /** What credentials are to be issued for. */
 export interface IssueRequest extends DriverCall {
   readonly ttlMs: number
@@ -53,7 +59,7 @@ export interface PushDriver extends Driver {
   /** The journal that the adapter brings along, where it does. */
   readonly journal?: PushJournal
   /** Resolves when the engine took the message (QoS 1). Messages to one target, sent one after the other, keep their order. */
-  send(to: Target, bytes: Uint8Array, call: DriverCall): Promise<void>
+  send(to: Target, bytes: Uint8Array, call: SendCall): Promise<void>
   /** Starts to deliver what devices send; resolves when the engine would deliver. `instance` names this instance of the app. Called once. */
   receive(instance: string, handlers: InboundHandlers, call: DriverCall): Promise<void>
   presence(device: string, call: DriverCall): Promise<Presence>

@@ -252,7 +252,7 @@ export class PushNotifications implements AsyncDisposable {
     const tooSlow = new AbortController()
     const limit = this.#calls.clock.timer(this.#sendTimeoutMs, () => tooSlow.abort(new PortError('DEADLINE_EXCEEDED')))
     try {
-      await orAborted(this.#driver.send(to, this.#frame(entry, place), { signal: tooSlow.signal }), tooSlow.signal)
+      await orAborted(this.#driver.send(to, this.#frame(entry, place), { signal: tooSlow.signal, kept: true }), tooSlow.signal)
     } catch (error) {
       this.#calls.log.debug({ port: 'push', target: entry.stream, error: errorText(error) }, 'kept, to be sent later')
       this.#nudges?.add({ [entry.stream]: sequence })
