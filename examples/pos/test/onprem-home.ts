@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { type RunningEngine, startEngine, whyMissing } from '@pdvend/engines'
 
 const ENGINES = ['minio', 'kafka', 'mosquitto', 'postgres'] as const
@@ -30,19 +28,4 @@ export async function startOnprem(): Promise<OnpremHome> {
       await Promise.all(started.map(([, engine]) => engine.stop()))
     },
   }
-}
-
-const PDVEND = fileURLToPath(new URL('../../../packages/cli/dist/bin.js', import.meta.url))
-const POS = fileURLToPath(new URL('..', import.meta.url))
-
-/** Runs `pdvend` in this folder, as a person does. */
-export function pdvend(
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-): Promise<{ readonly code: number; readonly out: string }> {
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [PDVEND, ...args], { cwd: POS, env: { ...process.env, ...env } }, (_error, stdout, stderr) =>
-      resolve({ code: child.exitCode ?? -1, out: stdout + stderr }),
-    )
-  })
 }

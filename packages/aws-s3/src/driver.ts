@@ -111,13 +111,14 @@ async function prove(store: Store, settings: Settings, signal: AbortSignal, oper
 
 async function measured(store: Store, settings: Settings, signPut: SignPut, signal: AbortSignal): Promise<StoreTraits> {
   return probe(store, signPut, signal).catch((error: unknown) => {
-    throw PortError.is(error) ? withMend(error, settings, 'put') : error
+    throw PortError.is(error) ? withMend(error, settings).with({ operation: 'open' }) : error
   })
 }
 
 /** A refusal for which S3 gave no other reason says what to allow. */
-function withMend(error: PortError, settings: Settings, operation = error.operation): PortError {
-  return error.code === 'PERMISSION_DENIED' && error.detail === undefined ? error.with({ detail: toAllow(operation, settings) }) : error
+function withMend(error: PortError, settings: Settings): PortError {
+  const unexplained = error.code === 'PERMISSION_DENIED' && error.detail === undefined
+  return unexplained ? error.with({ detail: toAllow(error.operation, settings) }) : error
 }
 
 /** After an expired token, makes the SDK fetch credentials anew, where they come from a source that can. */

@@ -37,18 +37,18 @@ const ABSENT = quoted('ffffffffffffffffffffffffffffffff')
 /**
  * Measures what another store keeps, for many drop a condition that they do not know and answer with success. Each request must
  * fail with 412; one that succeeds, or fails in another way, has shown that its condition is not kept. Needs the permission to
- * write and delete below `pdvend-probe/`, and leaves nothing there. The attack on signed URLs of B115 is tried, too.
+ * read, write and delete below `pdvend-probe/`, and leaves nothing there. The attack on signed URLs of B115 is tried, too.
  */
 export async function probe(store: Store, sign: SignPut, signal: AbortSignal): Promise<StoreTraits> {
   const { client, bucket: Bucket } = store
   const object = { Bucket, Key: `pdvend-probe/${randomUUID()}` }
   const target = { Bucket, Key: `${object.Key}-copied` }
-  const kept = async (attempt: () => Promise<unknown>): Promise<boolean> => {
+  const kept = async (operation: string, attempt: () => Promise<unknown>): Promise<boolean> => {
     const error = await attempt().then(
       () => undefined,
-      (cause: unknown) => failed('open', cause, object.Key),
+      (cause: unknown) => failed(operation, cause, object.Key),
     )
-    if (error !== undefined && isOutage(error)) throw error
+    if (error !== undefined && saysNothing(error)) throw error
     return error?.code === 'PRECONDITION_FAILED'
   }
   const put = (condition: object) => client.send(cancellable(new PutObjectCommand({ ...object, Body: 'x', ...condition }), signal))
@@ -72,15 +72,18 @@ export async function probe(store: Store, sign: SignPut, signal: AbortSignal): P
   try {
     await put({})
   } catch (cause) {
-    throw failed('open', cause, object.Key)
+    throw failed('put', cause, object.Key)
   }
   try {
-    const writes = (await kept(() => put({ IfNoneMatch: '*' }))) && (await kept(() => put({ IfMatch: ABSENT }))) && (await kept(compose))
-    const source = await kept(() => copy({ CopySourceIfMatch: ABSENT }))
-    const onTarget = await kept(() => copy({ IfNoneMatch: '*' }))
+    const writes =
+      (await kept('put', () => put({ IfNoneMatch: '*' }))) &&
+      (await kept('put', () => put({ IfMatch: ABSENT }))) &&
+      (await kept('put', compose))
+    const source = await kept('copy', () => copy({ CopySourceIfMatch: ABSENT }))
+    const onTarget = await kept('copy', () => copy({ IfNoneMatch: '*' }))
     const signedPut = await probeSignedPut(sign, target.Key, `/${Bucket}/${object.Key}`, signal)
     // Last: a store that drops the condition deletes the object.
-    const deletes = await kept(() => client.send(cancellable(new DeleteObjectCommand({ ...object, IfMatch: ABSENT }), signal)))
+    const deletes = await kept('delete', () => client.send(cancellable(new DeleteObjectCommand({ ...object, IfMatch: ABSENT }), signal)))
     const all = { writes, 'copy source': source, 'copy target': onTarget, deletes }
     return {
       capabilities: {
@@ -124,9 +127,9 @@ async function probeSignedPut(sign: SignPut, name: string, source: string, signa
   }
 }
 
-/** Says nothing about conditions, but that the store cannot be used now. */
-function isOutage({ code }: PortError): boolean {
-  return code === 'UNAVAILABLE' || code === 'RATE_LIMITED' || code === 'CANCELED' || code === 'UNAUTHENTICATED'
+/** Of conditions, but that the store cannot be used now, or not by these credentials. */
+function saysNothing({ code }: PortError): boolean {
+  return ['UNAVAILABLE', 'RATE_LIMITED', 'CANCELED', 'UNAUTHENTICATED', 'PERMISSION_DENIED'].includes(code)
 }
 
 function names(measured: Readonly<Record<string, boolean>>, value: boolean): string {

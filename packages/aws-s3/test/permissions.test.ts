@@ -82,13 +82,17 @@ suite(`on a store that holds every request against the policy${missing === undef
     })
   })
 
-  test('what is measured of another store needs to write', async () => {
-    store.proxy.allow(await granted('s3:PutObject'))
-    await expect(openDriver(store, env)).rejects.toMatchObject({
-      code: 'PERMISSION_DENIED',
-      detail: expect.stringContaining(`allow s3:PutObject on arn:aws:s3:::${store.bucket}/*`),
-    })
-  })
+  test.each(['s3:PutObject', 's3:GetObject', 's3:DeleteObject'])(
+    'without %s another store cannot be measured, and is not opened',
+    async (action) => {
+      store.proxy.allow(await granted(action))
+      await expect(openDriver(store, env)).rejects.toMatchObject({
+        code: 'PERMISSION_DENIED',
+        operation: 'open',
+        detail: expect.stringMatching(new RegExp(`^allow .*${action}.* on arn:aws:s3:::${store.bucket}/\\*`)),
+      })
+    },
+  )
 })
 
 /** Every call of the port, so that the driver sends every request that it has. */

@@ -79,7 +79,9 @@ export const roundTrips: Readonly<Record<PortName, (ports: Running['container'],
       return 'queried the newest event'
     }
     if (permissions === undefined) return 'none: events cannot be taken back'
-    await telemetry.emitAndWait(defineEvent(CHECK_UP, { data: text }), newId(), 'accepted', { timeoutMs: 5_000 })
+    telemetry.emit(defineEvent(CHECK_UP, { data: text }), newId())
+    const { complete } = await telemetry.flush({ timeoutMs: 5_000 })
+    if (!complete) throw new PortError('DEADLINE_EXCEEDED', { detail: `an event ${CHECK_UP} was not accepted within 5 s` })
     return `sent an event ${CHECK_UP}`
   },
 }

@@ -32,9 +32,10 @@ function missingPackage(error: unknown): string | undefined {
   return undefined
 }
 
-/** The engine's own words, and the variables to look at where they name none. */
-function withSettings({ detail, cause }: PortError, { config }: AnyAdapter): string {
+/** The engine's own words, and the variables to look at where they name none and rights are not what lacks. */
+function withSettings({ code, detail, cause }: PortError, { config }: AnyAdapter): string {
   const said = detail ?? (cause instanceof Error ? cause.message : 'it did not open')
+  if (code === 'PERMISSION_DENIED') return said
   const variables = Object.values(config).map(({ env }) => env)
   if (variables.length === 0 || variables.some((name) => said.includes(name))) return said
   return `${said}; check ${variables.join(', ')}`

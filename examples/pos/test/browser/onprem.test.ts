@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import type { Browser } from 'playwright-core'
 import type { Product } from '../../src/domain/product.js'
-import { type OnpremHome, pdvend, startOnprem, whyNoOnprem } from '../onprem-home.js'
+import { type OnpremHome, startOnprem, whyNoOnprem } from '../onprem-home.js'
+import { pdvend } from '../pdvend.js'
 import { describeInBrowser, openBrowser, openPage, openTill, scan } from './browser.js'
 import { ShopProcess } from './shop-process.js'
 
@@ -20,7 +21,7 @@ describeInBrowser('the shop on engines of its own, in a browser', () => {
     beforeAll(async () => {
       home = await startOnprem()
       const provisioned = await pdvend(['provision', '--app', './dist/app.js', '--apply'], home.env)
-      if (provisioned.code !== 0) throw new Error(provisioned.out)
+      if (provisioned.code !== 0) throw new Error(provisioned.out + provisioned.err)
       shop = new ShopProcess(undefined, home.env)
       await shop.start()
       browser = await openBrowser()
