@@ -129,6 +129,8 @@ export class Telemetry implements AsyncDisposable {
       throw invalid('timeoutMs', timeoutMs, 'give a number of milliseconds above 0', { adapter: this.#calls.adapter, operation: 'flush' })
     const over = new AbortController()
     const timer = this.#calls.clock.timer(timeoutMs, () => over.abort())
+    // Somebody awaits it: what waits for the engine in the background does not keep the process alive.
+    timer.hold?.()
     const onCaller = (): void =>
       over.abort(new PortError('CANCELED', { adapter: this.#calls.adapter, operation: 'flush', cause: o.signal?.reason }))
     if (o.signal?.aborted) onCaller()

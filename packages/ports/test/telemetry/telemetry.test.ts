@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import {
   defineEvent,
@@ -44,6 +46,22 @@ function engine(
 }
 
 describe('Telemetry', () => {
+  test('a process with nothing else to do lives until its flush is over', async () => {
+    const script = `
+      import { defineEvent, PortError, Telemetry } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
+      const anything = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } }
+      const telemetry = new Telemetry({
+        limits: { maxBatchEvents: 10, maxBatchBytes: 10_000, maxEventBytes: 5_000 },
+        send: () => Promise.reject(new PortError('PERMISSION_DENIED')),
+        ping: async () => {},
+        close: async () => {},
+      })
+      telemetry.emit(defineEvent('thing.seen', { data: anything }), 1)
+      console.log((await telemetry.flush({ timeoutMs: 300 })).complete)`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script])
+    expect(stdout).toBe('false\n')
+  })
+
   test('what is emitted arrives after a flush, and the ledger balances', async () => {
     const driver = engine()
     await using telemetry = new Telemetry(driver)
