@@ -5,7 +5,7 @@ import { spawnChild } from '@pdvend/contract'
 import { type FaultKind, strengths, whyMissing } from '@pdvend/engines'
 import { defineJob, handle, type JobDefinition, type JobQueue, PortError, type PortErrorCode } from '@pdvend/ports'
 import { z } from 'zod'
-import { openJobs } from './open.js'
+import { openJobs, until } from './open.js'
 import { type JobsEngine, startSqs } from './sqs-engine.js'
 
 /** PDVEND_TEST_SCALE=10 is the full size. */
@@ -255,12 +255,5 @@ class Ledger {
       throw error
     }
     return n
-  }
-}
-
-async function until(done: () => boolean | Promise<boolean>, mostMs: number): Promise<void> {
-  for (const end = Date.now() + mostMs; !(await done());) {
-    if (Date.now() > end) throw new Error(`not within ${mostMs} ms: ${done.toString()}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

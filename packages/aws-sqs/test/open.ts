@@ -25,3 +25,10 @@ export async function openJobs(engine: Engine, env: Env = {}, options: Partial<J
   const driver = await openDriver(engine, env)
   return new JobQueue(driver, { adapter: manifest.name, capabilities: driver.capabilities ?? manifest.capabilities, ...options })
 }
+
+export async function until(done: () => boolean | Promise<boolean>, mostMs: number): Promise<void> {
+  for (const end = Date.now() + mostMs; !(await done());) {
+    if (Date.now() > end) throw new Error(`not within ${mostMs} ms: ${done.toString()}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { whyMissing } from '@pdvend/engines'
 import { defineJob, handle, type JobDriver } from '@pdvend/ports'
 import { z } from 'zod'
-import { type Env, openDriver, openJobs, within } from './open.js'
+import { type Env, openDriver, openJobs, until } from './open.js'
 import { type JobsEngine, startSqs } from './sqs-engine.js'
 
 const job = defineJob('opening', { input: z.object({ n: z.number() }) })
@@ -141,9 +141,7 @@ console.log(JSON.stringify({ Version: 1, AccessKeyId: 'temporary', SecretAccessK
         const sent = Array.from({ length: 10 }, (_, n) => queue.enqueue(session, { n: round * 10 + n }, { dedupeKey: `s${round}-${n}` }))
         await Promise.all(sent)
       }
-      const { signal } = within(20_000)
-      while (done.size < 21 && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, 20))
-      expect(done.size).toBe(21)
+      await until(() => done.size === 21, 20_000)
     } finally {
       await rm(folder, { recursive: true })
     }
