@@ -36,7 +36,7 @@ const tillOf = (number: number): (typeof TILLS)[number] => TILLS[number % TILLS.
 /** One day of the shop, from the first file to the last event. */
 export async function runDay(home: Home): Promise<Day> {
   const app = defineApp({ profiles: { home: home.profile }, jobs, signals: [] })
-  const env = { PDVEND_PROFILE: 'home', PDVEND_DRAIN_MS: '30000', ...home.env }
+  const env = { PDVEND_DRAIN_MS: '30000', ...home.env, PDVEND_PROFILE: 'home' }
   {
     await using plan = await app.provision(env)
     await plan.apply()

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { local } from '@pdvend/local'
-import { startEngine, whyMissing } from '@pdvend/engines'
-import { BlobStorage, type Profile, Telemetry, type TelemetryRow } from '@pdvend/ports'
+import { startAwsHome, startEngine, whyMissing, whyNoAwsHome } from '@pdvend/engines'
+import { BlobStorage, decodeEnvelope, type Profile, Telemetry, type TelemetryRow } from '@pdvend/ports'
 import type { Running } from '@pdvend/container'
 import { createBlobHandler } from '@pdvend/local/blob-handler'
 import { createServer } from 'node:http'
@@ -32,6 +32,7 @@ export const homes: Readonly<Record<string, { readonly missing: () => Promise<st
       missing: missingOf('minio', 'kafka', 'mosquitto', 'postgres'),
       open: () => openOnprem({ PDVEND_JOBS_ENGINE: 'auto' }),
     },
+    aws: { missing: whyNoAwsHome, open: openAws },
   }
 
 function missingOf(...engines: readonly Parameters<typeof whyMissing>[0][]): () => Promise<string | undefined> {
@@ -84,6 +85,39 @@ async function openOnprem(more: Readonly<Record<string, string>> = {}): Promise<
     events: (_running, type) => readEvents(kafka!.url, type),
     async [Symbol.asyncDispose]() {
       await Promise.all(engines.map((engine) => engine.stop()))
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The stream's bucket is read as whoever loads it into a warehouse does: each event once by its id. */
+async function openAws(): Promise<Home> {
+  const { aws } = await import('@pdvend/aws')
+  const { handler } = await import('@pdvend/aws-iot/authorizer')
+  const directory = mkdtempSync(join(tmpdir(), 'pdvend-parity-'))
+  const secret = 'the secret of the day, of more than 32 bytes'
+  const home = await startAwsHome({
+    name: 'pdv-parity',
+    authorizer: (event) => handler(event, { invokedFunctionArn: 'arn:aws:lambda:us-east-1:000000000000:function:pdvend' }),
+  })
+  // The function's own environment, as an operator sets it.
+  Object.assign(process.env, {
+    PDVEND_PUSH_JWT_SECRET: secret,
+    PDVEND_PUSH_ENDPOINT: home.bridge.url,
+    AWS_REGION: home.bridge.region,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+  })
+  return {
+    profile: aws,
+    env: { ...home.env, PDVEND_SPOOL_DIR: join(directory, 'spool'), PDVEND_PUSH_JWT_SECRET: secret },
+    async events(_running, type) {
+      const envelopes = (await home.delivered()).map(decodeEnvelope).filter((envelope) => envelope.type === type)
+      const events = envelopes.map(({ id, time, data, context }) => [id, { id, type, at: time, data, context: { ...context } }] as const)
+      return [...new Map(events).values()]
+    },
+    async [Symbol.asyncDispose]() {
+      await home[Symbol.asyncDispose]()
       rmSync(directory, { recursive: true, force: true })
     },
   }

@@ -1,5 +1,6 @@
 export { startAwsHome, whyNoAwsHome, type AwsHome, type AwsHomeOptions } from './aws-home.js'
 export {
+  type Allowed,
   faultKinds,
   startAwsProxy,
   strengths,
