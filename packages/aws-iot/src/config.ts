@@ -19,7 +19,7 @@ export const config = {
     example: 'wss://push.loja.example.com/mqtt',
   }),
   region: env('PUSH_REGION', z.string().min(1).optional(), {
-    doc: 'Region of the endpoint; default: AWS_REGION, or that of the AWS profile',
+    doc: "Region of the endpoint; default: the one in the endpoint's name, else AWS_REGION, or that of the AWS profile",
     example: 'sa-east-1',
   }),
   account: env(

@@ -30,7 +30,8 @@ export class DataPlane {
 
   /** @throws CONFIG_INVALID for half a pair of keys */
   constructor(private readonly settings: Settings) {
-    const { region, endpoint, accessKey, secretKey, requestTimeoutMs } = settings
+    const { endpoint, accessKey, secretKey, requestTimeoutMs } = settings
+    const region = regionOf(settings)
     if ((accessKey === undefined) !== (secretKey === undefined))
       throw wrong('PDVEND_PUSH_ACCESS_KEY and PDVEND_PUSH_SECRET_KEY belong together: set both or neither')
     const agent = { keepAlive: true, maxSockets: MAX_SOCKETS }
@@ -73,7 +74,7 @@ export class DataPlane {
 
   async publish(topic: string, payload: Uint8Array | string, { retain = false }, signal: AbortSignal): Promise<void> {
     const command = new PublishCommand({ topic, qos: 1, payload: Buffer.from(payload), ...(retain && { retain }) })
-    await this.#client.send(command, { abortSignal: signal }).catch(this.#failed('iot:Publish', topic))
+    await this.#client.send(command, { abortSignal: signal }).catch(this.#failed(retain ? 'iot:RetainPublish' : 'iot:Publish', topic))
   }
 
   /** To a client that is connected, acknowledged by it; false where the endpoint cannot, and when the client is not there. */
@@ -177,6 +178,14 @@ export class DataPlane {
       throw failed.code === 'PERMISSION_DENIED' ? failed.with({ detail: toAllow(action, this.settings) }) : failed
     }
   }
+}
+
+/** The endpoint's name tells it; undefined: the SDK's chain knows. @throws CONFIG_INVALID when the two differ */
+function regionOf({ endpoint, region }: Settings): string | undefined {
+  const there = /\.iot(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$/.exec(new URL(endpoint).hostname)?.[1]
+  if (region !== undefined && there !== undefined && there !== region)
+    throw wrong(`PDVEND_PUSH_REGION is ${region}, but the endpoint of PDVEND_PUSH_ENDPOINT is in ${there}: set PDVEND_PUSH_REGION=${there}`)
+  return region ?? there
 }
 
 function nameOf(error: unknown): unknown {

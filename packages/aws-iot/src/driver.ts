@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import {
   type AdapterDeps,
   type DeviceConnection,
@@ -260,8 +261,10 @@ class AwsIot implements PushDriver {
     this.#carrier.presence.callRoll(true)
   }
 
-  async #readPresence(signal: AbortSignal): Promise<void> {
+  async #readPresence(until: AbortSignal): Promise<void> {
     const { plane, deps } = this.parts
+    const signal = AbortSignal.any([until])
+    setMaxListeners(0, signal)
     const prefix = presenceTopic(this.#ns, '')
     const devices: string[] = []
     try {

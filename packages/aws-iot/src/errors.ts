@@ -23,7 +23,7 @@ export const broker = brokerOf(
   {
     adapter: 'aws-iot',
     address: 'PDVEND_PUSH_ENDPOINT or PDVEND_PUSH_URL',
-    login: 'PDVEND_PUSH_ACCESS_KEY and PDVEND_PUSH_SECRET_KEY, or the AWS profile or role',
+    login: "PDVEND_PUSH_ACCESS_KEY and PDVEND_PUSH_SECRET_KEY, or the AWS profile or role, PDVEND_PUSH_REGION, and this machine's clock",
     rules: 'iot:Subscribe, iot:Receive and iot:Publish of the key or role (`pdvend provision --print-iam` prints them)',
     trust: 'NODE_EXTRA_CA_CERTS',
     certificate: 'the app, which has none: it comes by a signed address',
@@ -63,11 +63,6 @@ export const broker = brokerOf(
     ENOTFOUND: UNREACHED,
     EAI_AGAIN: UNREACHED,
     'no region': { code: 'CONFIG_INVALID', detail: 'no region: set PDVEND_PUSH_REGION or AWS_REGION' },
-    'upgrade 403': {
-      code: 'UNAUTHENTICATED',
-      detail: `AWS IoT refuses the signed address: ${CREDENTIALS.detail}; and that this machine's clock is right`,
-    },
-    'upgrade 404': { code: 'CONFIG_INVALID', detail: 'no MQTT by WebSocket is there: check PDVEND_PUSH_ENDPOINT and PDVEND_PUSH_URL' },
     'status 400': 'INVALID_ARGUMENT',
     'status 403': CREDENTIALS,
     'status 404': 'NOT_FOUND',
@@ -96,8 +91,6 @@ function keysOf(cause: unknown): readonly (string | number | undefined)[] {
   }
   const region = message === 'Region is missing' ? 'no region' : undefined
   const reset = message === 'socket hang up' ? 'ECONNRESET' : undefined
-  // The ws library tells a refused upgrade in its message alone.
-  const upgrade = /^Unexpected server response: (\d+)$/.exec(message ?? '')?.[1]
   const status = $metadata?.httpStatusCode
-  return [region, upgrade && `upgrade ${upgrade}`, name, code, reset, status === undefined ? undefined : `status ${status}`]
+  return [region, name, code, reset, status === undefined ? undefined : `status ${status}`]
 }

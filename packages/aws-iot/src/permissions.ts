@@ -64,5 +64,6 @@ export function toAllow(action: string, settings: Settings): string {
   const resources = permissionsOf(settings)
     .filter(({ actions }) => actions.includes(action))
     .flatMap((permission) => permission.resources)
-  return `allow ${action} on ${resources.join(' and ')} to these credentials`
+  const actions = action === 'iot:RetainPublish' ? 'iot:Publish and iot:RetainPublish' : action
+  return `allow ${actions} on ${resources.join(' and ')} to these credentials`
 }

@@ -29,7 +29,12 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
     )
 
   test.each([
-    ['another region than that of the endpoint', { PDVEND_PUSH_REGION: 'eu-west-1' }, 'UNAUTHENTICATED', /PDVEND_PUSH_REGION/],
+    [
+      'another region than that of the endpoint',
+      { PDVEND_PUSH_REGION: 'eu-west-1', PDVEND_PUSH_ENDPOINT: 'https://a1-ats.iot.sa-east-1.amazonaws.com', PDVEND_PUSH_URL: undefined },
+      'CONFIG_INVALID',
+      /set PDVEND_PUSH_REGION=sa-east-1/,
+    ],
     ['a key that nobody knows', { PDVEND_PUSH_ACCESS_KEY: 'nobody' }, 'UNAUTHENTICATED', /PDVEND_PUSH_ACCESS_KEY/],
     ['a secret that is wrong', { PDVEND_PUSH_SECRET_KEY: 'wrong' }, 'UNAUTHENTICATED', /PDVEND_PUSH_SECRET_KEY/],
     ['half of the credentials', { PDVEND_PUSH_SECRET_KEY: undefined }, 'CONFIG_INVALID', /belong together/],
@@ -88,6 +93,7 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
 
   test('the rights that are printed are enough for all that the adapter does', async () => {
     const env = await admit('enough')
+    const before = await engine.bridge.log()
     for (const via of ['mqtt', 'http']) {
       await using push = await openPush({ ...env, PDVEND_PUSH_VIA: via })
       const { device, notes } = till(push, `till-${via}`, { groups: ['front'] })
@@ -96,9 +102,11 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
       await until(() => notes.length === 3, 'notes')
       await push.credentials.issue(`till-${via}`, { ttlMs: 60_000, groups: [] })
       await push.credentials.revoke(`till-${via}`)
-      await until(async () => (await push.presence.get(`till-${via}`)).state === 'offline', 'revoked')
+      await until(async () => device.status === 'online' && (await push.presence.get(`till-${via}`)).state === 'online', 'let in anew')
       await device.close()
     }
+    const refusals = (await engine.bridge.log()).slice(before.length)
+    expect(refusals.split('\n').filter((line) => / 403 |not allowed|denied/i.test(line))).toEqual([])
   }, 60_000)
 
   test.each([

@@ -88,7 +88,12 @@ export async function connect(
       stop = () => reject(signal.reason as Error)
       signal.addEventListener('abort', stop, { once: true })
       client.on('error', reject)
-      client.once('close', () => reject(Object.assign(new Error(CLOSED_EARLY), { code: CLOSED_EARLY })))
+      // mqtt.js keeps to itself that a WebSocket was refused.
+      let broken: unknown
+      client.stream.once('error', (error) => (broken = error))
+      client.once('close', () =>
+        reject(upgradeStatus(broken) === undefined ? Object.assign(new Error(CLOSED_EARLY), { code: CLOSED_EARLY }) : (broken as Error)),
+      )
       client.once('connect', ({ properties }) => {
         // mqtt.js 5 leaves Nagle on: an acknowledgement on its way then holds the next packet back for up to 40 ms.
         ;(client.stream as Partial<Socket>).setNoDelay?.(true)
@@ -172,6 +177,13 @@ function isVersionRefusal(error: unknown): boolean {
 
 function refusal(broker: Broker, cause: unknown, url: string): PortError {
   const { code, message } = cause as { code?: unknown; message?: unknown }
+  const status = upgradeStatus(cause)
+  if (status === '401' || status === '403')
+    return broker.error('UNAUTHENTICATED', 'open', `the address is refused (HTTP ${status}): check ${broker.login}`, cause)
+  if (status !== undefined) {
+    const detail = `no MQTT by WebSocket is there (HTTP ${status}): check ${broker.address}`
+    return broker.error(status.startsWith('5') ? 'UNAVAILABLE' : 'CONFIG_INVALID', 'open', detail, cause)
+  }
   // At CONNECT brokers answer with both codes for bad credentials (Mosquitto 2.0 with 135).
   if (code === 135) return broker.fail('open', Object.assign(new Error('not authorized', { cause }), { code: 134 }))
   if (WRONG_VERSION.includes(code)) {
@@ -191,6 +203,11 @@ function refusal(broker: Broker, cause: unknown, url: string): PortError {
   if (message === 'connack timeout')
     return broker.error('UNAVAILABLE', 'open', `no broker answers there in time: check ${broker.address}`, cause)
   return broker.fail('open', cause)
+}
+
+/** With what HTTP status a WebSocket was refused; the ws library tells it in the message alone. */
+function upgradeStatus(error: unknown): string | undefined {
+  return /^Unexpected server response: (\d+)$/.exec((error as Error | undefined)?.message ?? '')?.[1]
 }
 
 export type { MqttClient }
