@@ -76,9 +76,14 @@ export function pack({ job, attempt, crashes }: Carried, limit: number): Packed 
   const base64Bytes = 4 * Math.ceil(payload.byteLength / 3)
   const whole =
     text === undefined
-      ? message('base64', base64Bytes > limit ? '' : Buffer.from(payload).toString('base64'), base64Bytes)
+      ? message('base64', base64Bytes > limit ? '' : base64(payload), Math.max(1, base64Bytes))
       : message('text', text, payload.byteLength)
   return whole.bytes > limit ? message('bucket', IN_BUCKET, IN_BUCKET.length) : whole
+}
+
+/** Never empty, for SQS takes no empty body: a lone `=` decodes to nothing. */
+function base64(payload: Uint8Array): string {
+  return Buffer.from(payload).toString('base64') || '='
 }
 
 /** What SQS says of a message beside its body. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { type AdapterDeps, type DriverCall, type JobDriver, type JobLimits, PortError } from '@pdvend/ports'
 import { Claims } from './bucket/claims.js'
 import { DeadLetters } from './bucket/dead.js'
@@ -69,9 +70,11 @@ export async function openSqs(settings: Settings, { clock, log, signal }: Adapte
     pollSeconds,
     seen: (name, dueAt) => stats.seen(name, dueAt),
   })
-  const told = async <T>(operation: string, work: Promise<T>): Promise<T> => {
+  const told = async <T>(operation: string, { signal }: DriverCall, work: () => Promise<T>): Promise<T> => {
+    // One call may be many requests, and each listens.
+    setMaxListeners(0, signal)
     try {
-      return await work
+      return await work()
     } catch (cause) {
       throw fail(operation, cause)
     }
@@ -82,19 +85,19 @@ export async function openSqs(settings: Settings, { clock, log, signal }: Adapte
     limits: LIMITS,
     enqueue(jobs, call) {
       for (const { name, dueAt } of jobs) stats.sent(name, dueAt)
-      return told('enqueue', sender.enqueue(jobs, call))
+      return told('enqueue', call, () => sender.enqueue(jobs, call))
     },
     receive(options) {
       strays.look(options.names)
-      return told('receive', receiver.receive(options))
+      return told('receive', options, () => receiver.receive(options))
     },
-    settle: (lease, settlement, call) => told('settle', leases.settle(lease, settlement, call)),
-    extend: (lease, leaseMs, call) => told('extend', leases.extend(lease, leaseMs, call)),
-    stats: (names, call) => told('stats', stats.of(names, call)),
-    listDead: (query) => told('listDead', dead.list(query)),
-    redriveDead: (ids, call) => told('redriveDead', dead.redrive(ids, call)),
-    discardDead: (ids, call) => told('discardDead', dead.discard(ids, call)),
-    ping: (call) => told('ping', prove(store, queues, prefix, call)),
+    settle: (lease, settlement, call) => told('settle', call, () => leases.settle(lease, settlement, call)),
+    extend: (lease, leaseMs, call) => told('extend', call, () => leases.extend(lease, leaseMs, call)),
+    stats: (names, call) => told('stats', call, () => stats.of(names, call)),
+    listDead: (query) => told('listDead', query, () => dead.list(query)),
+    redriveDead: (ids, call) => told('redriveDead', call, () => dead.redrive(ids, call)),
+    discardDead: (ids, call) => told('discardDead', call, () => dead.discard(ids, call)),
+    ping: (call) => told('ping', call, () => prove(store, queues, prefix, call)),
     close() {
       closing ??= (async () => {
         await receiver.close()

@@ -2,6 +2,7 @@ import { type Clock, type DriverCall, type Logger } from '@pdvend/ports'
 import { unpack } from './codec.js'
 import { ADAPTER } from './errors.js'
 import { MAX_BATCH, MAX_DELAY_SECONDS, MAX_VISIBILITY_SECONDS, RENEW_AGE_MS } from './limits.js'
+import { patient } from './patient.js'
 import type { Sender } from './sender.js'
 import type { Incoming, Queue } from './sqs/queues.js'
 
@@ -9,8 +10,6 @@ import type { Incoming, Queue } from './sqs/queues.js'
 const LOOK_SECONDS = 60
 /** So long before its time a job is moved to its queue, which delays it to the second; more than a poll and a late worker take. */
 const LEAD_SECONDS = MAX_DELAY_SECONDS - 300
-
-const patient: DriverCall = { signal: new AbortController().signal }
 
 export interface LaterDeps {
   readonly sender: Sender

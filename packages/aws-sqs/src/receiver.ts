@@ -5,6 +5,7 @@ import { type Lane, newLane } from './lane.js'
 import type { Later } from './later.js'
 import { type Leases, visibilitySeconds } from './leases.js'
 import { MAX_BATCH } from './limits.js'
+import { patient } from './patient.js'
 import { queueName } from './queues.js'
 import type { Incoming, Queue, Queues } from './sqs/queues.js'
 import { Waiter } from './waiter.js'
@@ -32,8 +33,6 @@ const KEPT_MS = 250
 const BUSY_POLLS = 8
 /** Between two looks for a queue that is not there. */
 const LOOK_AGAIN_MS = 30_000
-
-const patient = { signal: new AbortController().signal }
 
 /**
  * Polls the queues of those who wait. A poll is never cut off: SQS may have counted and hidden messages for an answer that nobody

@@ -1,7 +1,6 @@
 import { type Clock, type DriverCall, type JobStats, PortError } from '@pdvend/ports'
 import type { DeadLetterBox, NoteBook } from './bucket/types.js'
 import type { Deliveries } from './delivery.js'
-import { fail } from './errors.js'
 import { queueName, type QueueRole, roleOf } from './queues.js'
 import type { Depth, Queue, Queues } from './sqs/queues.js'
 
@@ -28,7 +27,10 @@ interface Oldest {
   readonly peekedAt?: number
 }
 
-/** How many jobs there are. SQS counts approximately: a count may be behind by up to a minute, and is right in a quiet queue. */
+/**
+ * How many jobs there are; none where a queue is not there. SQS counts approximately: a count may be behind by up to a minute, and
+ * is right in a quiet queue.
+ */
 export class Stats {
   readonly #oldest = new Map<string, Oldest>()
 
@@ -48,7 +50,9 @@ export class Stats {
   async of(names: readonly string[] | undefined, call: DriverCall): Promise<JobStats> {
     const { dead, clock } = this.deps
     const [queues, deadCount] = await Promise.all([this.#queues(names, call), dead.count(names, call)])
-    const depths = await Promise.all(queues.map(async ({ name, role, queue }) => ({ name, role, queue, depth: await queue.depth(call) })))
+    const depths = await Promise.all(
+      queues.map(async ({ name, role, queue }) => ({ name, role, queue, depth: await this.#depth(queue, call) })),
+    )
     const total = { ready: 0, delayed: 0, inFlight: 0 }
     for (const { role, depth } of depths) add(total, role, depth)
     const keyedHidden = depths.reduce((sum, { role, depth }) => sum + (role === 'keyed' ? depth.hidden : 0), 0)
@@ -71,9 +75,18 @@ export class Stats {
         return open === undefined ? [] : [{ name, role: role as Counted, queue: open }]
       }),
     )
-    const missing = names?.find((name) => !found.flat().some((each) => each.name === name && each.role !== 'later'))
-    if (missing !== undefined) throw fail('stats', { name: 'QueueDoesNotExist' }, missing)
     return found.flat()
+  }
+
+  /** One that was deleted since it was found has none. */
+  async #depth(queue: Queue, call: DriverCall): Promise<Depth> {
+    try {
+      return await queue.depth(call)
+    } catch (error) {
+      if (!PortError.is(error, 'NOT_FOUND')) throw error
+      this.deps.queues.forget(queue.name)
+      return { visible: 0, delayed: 0, hidden: 0 }
+    }
   }
 
   async #oldestAgeMs(depths: readonly { name: string; role: Counted; queue: Queue; depth: Depth }[], call: DriverCall): Promise<number> {

@@ -3,6 +3,7 @@ import type { DeadLetterBox, PayloadStore } from './bucket/types.js'
 import { unpack } from './codec.js'
 import { ADAPTER } from './errors.js'
 import { MAX_BATCH } from './limits.js'
+import { patient } from './patient.js'
 import { jobName, queueName, roleOf } from './queues.js'
 import type { Incoming, Queue, Queues } from './sqs/queues.js'
 
@@ -10,8 +11,6 @@ import type { Incoming, Queue, Queues } from './sqs/queues.js'
 const FILING_SECONDS = 60
 /** Between two looks of a worker, in milliseconds. */
 const LOOK_MS = 60_000
-
-const patient: DriverCall = { signal: new AbortController().signal }
 
 export interface StraysDeps {
   readonly queues: Queues
