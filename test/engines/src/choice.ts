@@ -6,6 +6,7 @@ const testedEngines = [
   'mosquitto',
   'postgres',
   'ministack',
+  'elasticmq',
   'kafka@4.4.0',
   'kafka@4.2.2',
   'kafka@3.9.2',
