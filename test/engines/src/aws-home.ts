@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib'
 import { type Allowed, type AwsProxy, startAwsProxy } from './aws-proxy/index.js'
 import { type IotAuthorizer, type IotBridge, startIotBridge } from './iot-bridge/index.js'
 import { startEngine, whyMissing } from './launch.js'
@@ -19,13 +20,13 @@ export interface AwsHomeOptions {
 export interface AwsHome extends AsyncDisposable {
   /** Settings of all four ports. */
   readonly env: Readonly<Record<string, string>>
-  /** Settings of the blob port for the bucket to which the stream delivers. */
-  readonly deliveryEnv: Readonly<Record<string, string>>
   /** S3 of blobs and jobs, SQS, Firehose. */
   readonly proxies: { readonly [Service in 's3' | 'sqs' | 'firehose']: AwsProxy }
   readonly bridge: IotBridge
   /** From now on what these allow, at every service, and nothing else; without them everything. */
   allow(permissions?: readonly Allowed[]): void
+  /** The lines of all objects in the bucket to which the stream delivers: one envelope each. */
+  delivered(): Promise<readonly Uint8Array[]>
 }
 
 /** Why this machine cannot have it; undefined: it can. */
@@ -37,7 +38,10 @@ export async function whyNoAwsHome(): Promise<string | undefined> {
   return undefined
 }
 
-/** AWS on this machine: MiniStack for S3, SQS and Firehose, the bridge for IoT, PostgreSQL for the push journal. */
+/**
+ * AWS on this machine: MiniStack for S3, SQS and Firehose, the bridge for IoT, PostgreSQL for the push journal. The bucket to which
+ * the stream will deliver is there, as it is for whoever has a warehouse.
+ */
 export async function startAwsHome({ authorizer, name = 'pdv' }: AwsHomeOptions): Promise<AwsHome> {
   const authorizers = { pdvend: authorizer }
   const [ministack, database, bridge] = await Promise.all([
@@ -54,13 +58,14 @@ export async function startAwsHome({ authorizer, name = 'pdv' }: AwsHomeOptions)
     [`PDVEND_${port}_ACCESS_KEY`]: KEY,
     [`PDVEND_${port}_SECRET_KEY`]: KEY,
   })
-  const delivery = `${name}-telemetry`
-  // MiniStack takes the CRC-32 of a whole multipart upload for one of its parts' checksums.
-  const blobs = { ...keys('BLOB'), PDVEND_BLOB_CHECKSUMS: 'parts' }
+  const delivery = new URL(`/${name}-delivery`, ministack.url)
+  await fetch(delivery, { method: 'PUT' })
   return {
     env: {
       PDVEND_PROFILE: 'aws',
-      ...blobs,
+      ...keys('BLOB'),
+      // MiniStack takes the CRC-32 of a whole multipart upload for one of its parts' checksums.
+      PDVEND_BLOB_CHECKSUMS: 'parts',
       PDVEND_BLOB_ENDPOINT: proxies.s3.url,
       PDVEND_BLOB_BUCKET: `${name}-shop`,
       PDVEND_BLOB_ACCOUNT: ACCOUNT,
@@ -73,12 +78,11 @@ export async function startAwsHome({ authorizer, name = 'pdv' }: AwsHomeOptions)
       PDVEND_TELEMETRY_ENDPOINT: proxies.firehose.url,
       PDVEND_TELEMETRY_STREAM: `${name}-telemetry`,
       PDVEND_TELEMETRY_ACCOUNT: ACCOUNT,
-      PDVEND_TELEMETRY_DELIVERY_BUCKET_ARN: `arn:aws:s3:::${delivery}`,
+      PDVEND_TELEMETRY_DELIVERY_BUCKET_ARN: `arn:aws:s3:::${name}-delivery`,
       PDVEND_TELEMETRY_DELIVERY_ROLE_ARN: `arn:aws:iam::${ACCOUNT}:role/${name}-firehose`,
       ...database.env,
       ...bridge.env,
     },
-    deliveryEnv: { PDVEND_PROFILE: 'aws', ...blobs, PDVEND_BLOB_ENDPOINT: ministack.url, PDVEND_BLOB_BUCKET: delivery },
     proxies,
     bridge,
     allow(permissions) {
@@ -87,9 +91,32 @@ export async function startAwsHome({ authorizer, name = 'pdv' }: AwsHomeOptions)
       const policy = statements === undefined ? {} : { policy: { Version: '2012-10-17', Statement: statements } }
       bridge.admit({ accessKeyId: KEY, secretAccessKey: KEY, ...policy })
     },
+    delivered: () => linesIn(delivery),
     async [Symbol.asyncDispose]() {
       await Promise.all(Object.values(proxies).map((one) => one.stop()))
       await Promise.all([bridge.stop(), database.stop(), ministack.stop()])
     },
   }
+}
+
+/** MiniStack asks nobody who he is. */
+async function linesIn(bucket: URL): Promise<readonly Uint8Array[]> {
+  const lines: Uint8Array[] = []
+  for (let after = '', more = true; more;) {
+    const page = await (await fetch(`${bucket}?list-type=2&start-after=${encodeURIComponent(after)}`)).text()
+    const keys = [...page.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => key!)
+    for (const key of keys) lines.push(...linesOf(new Uint8Array(await (await fetch(`${bucket}/${encodeURI(key)}`)).arrayBuffer())))
+    after = keys.at(-1) ?? after
+    more = page.includes('<IsTruncated>true') && keys.length > 0
+  }
+  return lines
+}
+
+function linesOf(bytes: Uint8Array): readonly Uint8Array[] {
+  const text = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : Buffer.from(bytes)
+  return text
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => Buffer.from(line))
 }
