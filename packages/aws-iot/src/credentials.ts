@@ -5,11 +5,15 @@ import type { DataPlane } from './data-plane.js'
 import { broker } from './errors.js'
 import { MAX_SUBSCRIPTIONS } from './limits.js'
 
-export interface CredentialParts {
+/** How tokens are signed, and for whom. */
+export interface Issuer {
   readonly ns: string
   /** Name of the custom authorizer. */
   readonly authorizer: string
   readonly secret: string
+}
+
+export interface CredentialParts extends Issuer {
   readonly plane: DataPlane
   readonly clock: Clock
   /** Writes a retained message. */
@@ -31,10 +35,8 @@ export class Credentials {
 
   /** @throws INVALID_ARGUMENT for more groups than a connection of AWS IoT may subscribe to */
   async issue(device: string, { groups, regrouped, ttlMs, signal }: IssueRequest): Promise<Credential & { readonly expiresAt: number }> {
-    const { ns, authorizer, secret, clock } = this.parts
-    const clientid = clientIdOf(ns, device)
-    const { subscribe, publish } = grantsOf(ns, device, groups)
-    const acl = { sub: subscribe, pub: publish, retain: [presenceTopic(ns, device)] }
+    const { ns, clock } = this.parts
+    const { subscribe } = grantsOf(ns, device, groups)
     if (subscribe.length > MAX_SUBSCRIPTIONS) {
       const mend = `AWS IoT lets a device subscribe to ${MAX_SUBSCRIPTIONS} topics: give at most ${MAX_SUBSCRIPTIONS - 2}`
       throw invalid('groups', groups, mend, { adapter: broker.adapter, operation: 'issue' })
@@ -42,19 +44,11 @@ export class Credentials {
     let generation = await this.#generation(device, signal)
     if (regrouped) {
       generation = await this.#next(device, generation, signal)
-      const reached = await this.parts.plane.subscriptions(clientid, signal)
+      const reached = await this.parts.plane.subscriptions(clientIdOf(ns, device), signal)
       if (reached === undefined || reached.some((topic) => !subscribe.includes(topic))) await this.#cutOff(device, signal)
     }
     const expiresAt = clock.now() + ttlMs
-    const username = `${clientid}~${generation}`
-    // Whole seconds, and never longer than promised.
-    const exp = Math.floor(expiresAt / 1_000)
-    const claims: Claims = { clientid, username, exp, acl, generation, record: recordTopic(ns, device) }
-    return {
-      username: `${username}?x-amz-customauthorizer-name=${encodeURIComponent(authorizer)}`,
-      password: encodeToken(claims, { secret }),
-      expiresAt,
-    }
+    return { ...credentialOf(this.parts, device, { groups, generation, expiresAt }), expiresAt }
   }
 
   async revoke(device: string, { signal }: DriverCall): Promise<void> {
@@ -81,6 +75,30 @@ export class Credentials {
     if (!(await this.parts.plane.disconnect(clientIdOf(this.parts.ns, device), signal)))
       throw broker.error('UNSUPPORTED', 'revoke', 'this endpoint has no DeleteConnection: a connected device stays until its time is over')
     this.parts.cutOff(device)
+  }
+}
+
+/** What a device presents: its rights, signed. */
+export function credentialOf(
+  { ns, authorizer, secret }: Issuer,
+  device: string,
+  { groups, generation, expiresAt }: { readonly groups: readonly string[]; readonly generation: number; readonly expiresAt: number },
+): Credential {
+  const clientid = clientIdOf(ns, device)
+  const { subscribe, publish } = grantsOf(ns, device, groups)
+  const username = `${clientid}~${generation}`
+  const claims: Claims = {
+    clientid,
+    username,
+    // Whole seconds, and never longer than promised.
+    exp: Math.floor(expiresAt / 1_000),
+    acl: { sub: subscribe, pub: publish, retain: [presenceTopic(ns, device)] },
+    generation,
+    record: recordTopic(ns, device),
+  }
+  return {
+    username: `${username}?x-amz-customauthorizer-name=${encodeURIComponent(authorizer)}`,
+    password: encodeToken(claims, { secret }),
   }
 }
 

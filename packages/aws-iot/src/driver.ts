@@ -20,19 +20,20 @@ import {
   clientIdOf,
   Connection,
   deviceConnection,
-  isPlaintext,
   journalFacts,
   openJournal,
   presenceTopic,
   type SharedJournal,
   topicOf,
 } from '@pdvend/push-mqtt'
+import { addressesOf } from './address.js'
 import type { Settings } from './config.js'
 import { Credentials, recordTopic } from './credentials.js'
 import { DataPlane } from './data-plane.js'
-import { broker, fail, wrong } from './errors.js'
+import { broker, fail } from './errors.js'
+import { knock } from './knock.js'
 import { DISCONNECTED_FILTER, readDisconnected } from './lifecycle.js'
-import { LEAST_SECRET_BYTES, MAX_PAYLOAD_BYTES, PUBLISHES_PER_SECOND } from './limits.js'
+import { MAX_PAYLOAD_BYTES, PUBLISHES_PER_SECOND } from './limits.js'
 import { Outlet } from './outlet.js'
 import { signedUrl } from './signed-url.js'
 
@@ -49,9 +50,7 @@ const NO_DEVICE = '-'
 /** Connects as the key or role may, and proves what the app will need: each missing right is named. */
 export async function openAwsIot(settings: Settings, deps: AdapterDeps): Promise<PushDriver> {
   const { clock, log, signal } = deps
-  const url = settings.url ?? webSocketOf(settings.endpoint)
-  const urls = settings.urls.length > 0 ? settings.urls : [url]
-  checkSettings(settings, [settings.endpoint, url, ...urls])
+  const { url, urls } = addressesOf(settings)
   const plane = new DataPlane(settings)
   let connection: Connection | undefined
   let journal: SharedJournal | undefined
@@ -69,6 +68,7 @@ export async function openAwsIot(settings: Settings, deps: AdapterDeps): Promise
     const nobody = clientIdOf(settings.namespace, NO_DEVICE)
     const [cuts] = await Promise.all([
       settings.jwtSecret !== undefined && plane.disconnect(nobody, signal),
+      knock(settings, urls, deps),
       plane.isConnected(nobody, signal),
       // Empty, it leaves nothing behind.
       plane.publish(recordTopic(settings.namespace, NO_DEVICE), '', { retain: true }, signal),
@@ -290,25 +290,5 @@ class AwsIot implements PushDriver {
   #other(topic: string, bytes: Uint8Array): void {
     const gone = readDisconnected(this.#ns, topic, bytes)
     if (gone !== undefined) this.#carrier.presence.doubt(gone.device, gone.reason)
-  }
-}
-
-function webSocketOf(endpoint: string): string {
-  const { protocol, host } = new URL(endpoint)
-  return `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/mqtt`
-}
-
-/** Before anything is sent. @throws CONFIG_INVALID naming the setting */
-function checkSettings({ jwtSecret }: Settings, addresses: readonly string[]): void {
-  if (jwtSecret !== undefined && Buffer.byteLength(jwtSecret.reveal()) < LEAST_SECRET_BYTES)
-    throw wrong(`PDVEND_PUSH_JWT_SECRET is shorter than ${LEAST_SECRET_BYTES} bytes`)
-  for (const address of addresses) {
-    const { protocol, hostname, username, password, search } = new URL(address)
-    if (username !== '' || password !== '' || search !== '')
-      throw wrong('PDVEND_PUSH_ENDPOINT, PDVEND_PUSH_URL and PDVEND_PUSH_URLS hold neither password nor query: what they hold is shown')
-    if (isPlaintext(address))
-      throw wrong(
-        `device tokens would go to ${hostname} in plain text: use ${protocol.replace(':', 's:')}// in PDVEND_PUSH_ENDPOINT, _URL and _URLS`,
-      )
   }
 }

@@ -12,6 +12,7 @@ export const awsIot = defineAdapter({
   config,
   capabilities: { journal: true, presence: true, request: true, receipts: true, credentials: true },
   open: async (settings, deps) => (await import('./driver.js')).openAwsIot(settings, deps),
+  provision: async (settings, _resources, deps) => (await import('./provision.js')).planAuthorizer(settings, deps),
   permissions: permissionsOf,
 })
 

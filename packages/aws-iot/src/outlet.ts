@@ -1,14 +1,14 @@
 import { backoffMs, type Clock, PortError, type SendCall, sleep, type Target } from '@pdvend/ports'
 import type { Settings } from './config.js'
 import { broker } from './errors.js'
+import { PUBLISHES_PER_SECOND } from './limits.js'
 
 /** What waits for the data plane at most. */
 const MAX_MESSAGES = 10_000
 const MAX_BYTES = 32 * 1024 * 1024
 
-/** What waits for one target, and for the app's connection, before what the journal has is refused: half a second, and one. */
-const MAX_KEPT = 45
-const MAX_KEPT_IN_ALL = 90
+/** Messages that wait for a target, or for the app's connection, before what the journal has is refused: those of a second. */
+const MAX_KEPT = PUBLISHES_PER_SECOND
 
 /** AWS slows a lane down by refusing: it waits so long, in milliseconds, and keeps its order. */
 const SLOWED = { maxAttempts: 8, firstMs: 200, maxMs: 5_000 }
@@ -58,7 +58,7 @@ export class Outlet {
   async send(key: string, to: Target, bytes: Uint8Array, { signal, kept = false }: SendCall): Promise<void> {
     signal.throwIfAborted()
     const lane = this.#lanes.get(key) ?? { way: this.#choose(), count: 0, last: Promise.resolve() }
-    const busy = lane.count >= MAX_KEPT || (lane.way === 'mqtt' && this.parts.waiting() >= MAX_KEPT_IN_ALL)
+    const busy = lane.count >= MAX_KEPT || (lane.way === 'mqtt' && this.parts.waiting() >= MAX_KEPT)
     if (kept && busy) throw broker.error('RATE_LIMITED', 'send', 'more waits than AWS IoT takes in a second: it follows')
     this.#lanes.set(key, lane)
     lane.count += 1

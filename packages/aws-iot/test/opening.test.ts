@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { awsIot } from '@pdvend/aws-iot'
-import { readSettings } from '@pdvend/ports'
+import { readSettings, silentLogger, systemClock } from '@pdvend/ports'
 import { type BridgeEngine, bridgeEngine, whyNoBridge } from './bridge.js'
 import { type Environment, note, openDriver, openPush, till, until } from './shop.js'
 
@@ -52,11 +52,40 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
     ],
     ['a password in an address', { PDVEND_PUSH_URL: 'wss://me:secret@iot.example.com/mqtt' }, 'CONFIG_INVALID', /PDVEND_PUSH_URL/],
     ['a secret that is short', { PDVEND_PUSH_JWT_SECRET: 'short' }, 'CONFIG_INVALID', /PDVEND_PUSH_JWT_SECRET is shorter than 32 bytes/],
+    [
+      'an authorizer that is not there',
+      { PDVEND_PUSH_AUTHORIZER: 'nobody' },
+      'CONFIG_INVALID',
+      /PDVEND_PUSH_AUTHORIZER.*create-authorizer --authorizer-name nobody/,
+    ],
+    [
+      'an authorizer with another secret',
+      { PDVEND_PUSH_JWT_SECRET: 'another secret of the tests, of more than 32 bytes' },
+      'CONFIG_INVALID',
+      /another PDVEND_PUSH_JWT_SECRET/,
+    ],
     ['a journal that is not there', { PDVEND_PUSH_JOURNAL: 'postgres://a:secret@127.0.0.1:9/b' }, 'UNAVAILABLE', /./],
   ])('%s', async (_, change, code, detail) => {
     const error = await fails(change)
     expect(error).toMatchObject({ code, adapter: 'aws-iot', operation: 'open', detail: expect.stringMatching(detail) })
     expect(JSON.stringify(error)).not.toContain('secret@')
+  })
+
+  test('pdvend provision tries the authorizer, and says what is to be made where it is not there', async () => {
+    const planned = async (change: Environment) => {
+      const read = await readSettings(awsIot.config, settings(change) as Record<string, string>)
+      if (read.problems !== undefined) throw new Error(JSON.stringify(read.problems))
+      const deps = { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(10_000) }
+      return awsIot.provision!(read.settings, { jobs: [] }, deps)
+    }
+    const there = await planned({})
+    expect(there.steps).toMatchObject([{ kind: 'authorizer', name: 'pdvend', change: 'keep' }])
+    await there.apply()
+    const missed = await planned({ PDVEND_PUSH_AUTHORIZER: 'nobody' })
+    expect(missed.steps).toMatchObject([{ change: 'refuse', detail: expect.stringContaining('--authorizer-name nobody') }])
+    await expect(missed.apply()).rejects.toMatchObject({ code: 'CONFIG_INVALID', target: 'nobody' })
+    expect((await planned({ PDVEND_PUSH_JWT_SECRET: undefined })).steps).toEqual([])
+    await expect(planned({ PDVEND_PUSH_URLS: 'ws://127.0.0.1:9/mqtt' })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 
   test('a keep-alive that AWS does not know', async () => {
