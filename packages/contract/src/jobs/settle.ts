@@ -38,10 +38,9 @@ export const settle: readonly JobCase[] = [
       await until(subject, () => empty(queue, job.name))
       await pass(subject, 120_000 * Number(subject.engine.clock === 'fake'))
       assert.equal(runs, 1)
-      assert.deepEqual(
-        events.map(({ type }) => type),
-        ['enqueued', 'started', 'done'],
-      )
+      // A worker may be told of it before the answer to who put it in has arrived.
+      const told = events.map(({ type }) => type)
+      assert.deepEqual([told.toSorted(), told.at(-1)], [['done', 'enqueued', 'started'], 'done'])
     },
   },
   {

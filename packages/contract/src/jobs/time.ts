@@ -92,7 +92,8 @@ export const time: readonly JobCase[] = [
         }),
       ])
       await first.queue.enqueue(job, { n: 1 })
-      await until(subject, async () => (await first.queue.stats(job.name)).delayed === 1)
+      await until(subject, () => first.events.some(({ type }) => type === 'retried'))
+      assert.equal((await first.queue.stats(job.name)).delayed, 1)
       assert.ok(
         first.events.some((event) => event.type === 'retried' && event.delayMs === 700),
         "an error's retryAfterMs is the least wait",
