@@ -3,12 +3,6 @@ import { jobKey } from './keys.js'
 import type { BucketStore, PayloadStore } from './types.js'
 
 /**
- * The largest payload of a job, in bytes. The bucket takes more; but a worker holds one for each job that it runs, and a page of
- * dead letters many, all in memory.
- */
-export const MAX_PAYLOAD_BYTES = 16 * 1_048_576
-
-/**
  * The claim check: a payload that is too large for a message, stored under the job's id before the message is sent. A send that
  * fails for good leaves it behind, for nobody can say whether the message will not turn up after all.
  */
