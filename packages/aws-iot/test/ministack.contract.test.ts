@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, test } from '@jest/globals'
 import { awsIot } from '@pdvend/aws-iot'
-import { type Engine, runCase, suiteOf } from '@pdvend/contract'
+import type { Engine } from '@pdvend/contract'
 import { type IotDoor, startEngine, startIotDoor, whyMissing } from '@pdvend/engines'
 import { defineAdapter, type DeviceConnection, type IssueRequest, type PushDriver } from '@pdvend/ports'
 import { deviceConnection } from '@pdvend/push-mqtt'
+import { describeClauses } from './clauses.js'
 
 /** MiniStack 1.5.33, its `AUTH` off. What it lacks is why a clause is left out. */
 const RULES = 'it lets in everybody and knows no policies'
@@ -19,9 +19,9 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   P51: RULES,
   P63a: 'it has no MQTT by TCP',
   P63c: SHARED,
+  processes: 'devices are let in by this process alone',
 }
 
-const suite = suiteOf('push')
 const missing = (await whyMissing('ministack')) ?? (await whyMissing('postgres', { named: false }))
 
 /** The adapter, its devices let in by what the test hands out. */
@@ -76,17 +76,4 @@ async function start(): Promise<Engine> {
   }
 }
 
-describe(`contract of push: aws-iot on MiniStack, devices let in by the test${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
-  let engine: Engine
-  beforeAll(async () => {
-    if (missing === undefined) engine = await start()
-  }, 120_000)
-  afterAll(() => engine?.stop!(), 60_000)
-  for (const clause of suite.cases) {
-    const name = `${clause.id} ${clause.title}`
-    const alone = clause.engine?.includes('processes') === true ? 'devices are let in by this process alone' : undefined
-    const why = missing ?? LEFT_OUT[clause.id] ?? alone
-    if (why === undefined) test(name, async () => void (await runCase(suite, clause, lending, engine)), 95_000)
-    else test.skip(`${name} (skipped: ${why})`, () => {})
-  }
-})
+describeClauses('aws-iot on MiniStack, devices let in by the test', { manifest: lending, start, missing, leftOut: LEFT_OUT })

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { awsIot } from '@pdvend/aws-iot'
 import { readSettings, silentLogger, systemClock } from '@pdvend/ports'
 import { type BridgeEngine, bridgeEngine, whyNoBridge } from './bridge.js'
-import { type Environment, note, openDriver, openPush, till, until } from './shop.js'
+import { type Environment, issuing, note, openDriver, openPush, till, until } from './shop.js'
 
 const missing = await whyNoBridge()
 const suite = missing === undefined ? describe : describe.skip
@@ -125,7 +125,7 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
     const before = await engine.bridge.log()
     for (const via of ['mqtt', 'http']) {
       await using push = await openPush({ ...env, PDVEND_PUSH_VIA: via })
-      const { device, notes } = till(push, `till-${via}`, { groups: ['front'] })
+      const { device, notes } = till(issuing(push, ['front']), `till-${via}`)
       await until(() => device.status === 'online', 'online')
       for (const to of [{ device: `till-${via}` }, { group: 'front' }, { all: true }] as const) await push.publish(to, note, { n: 1 })
       await until(() => notes.length === 3, 'notes')

@@ -3,7 +3,7 @@ import { DeleteConnectionCommand, IoTDataPlaneClient } from '@aws-sdk/client-iot
 import { clientIdOf } from '@pdvend/push-mqtt'
 import { PushNotifications, type PushDriver } from '@pdvend/ports'
 import { type BridgeEngine, bridgeEngine, whyNoBridge } from './bridge.js'
-import { factsOf, openDriver, openPush, till, until } from './shop.js'
+import { factsOf, issuing, openDriver, openPush, till, until } from './shop.js'
 
 const missing = await whyNoBridge()
 const suite = missing === undefined ? describe : describe.skip
@@ -38,7 +38,7 @@ suite(`who is there${missing === undefined ? '' : ` (skipped: ${missing})`}`, ()
     return { env, driver, push }
   }
   function device(push: PushNotifications, name: string) {
-    const made = till(push, name)
+    const made = till(issuing(push), name)
     closing.push(() => made.device.close())
     return made.device
   }
@@ -79,7 +79,7 @@ suite(`who is there${missing === undefined ? '' : ` (skipped: ${missing})`}`, ()
     // Stays away long enough to be missed.
     await till1.close()
     await until(() => facts.at(-1)!.reason === 'closed', 'goodbye')
-    const again = till(push, 'till-1', { reconnect: { firstMs: 60_000, maxMs: 60_000 }, random: () => 1 })
+    const again = till(issuing(push), 'till-1', { reconnect: { firstMs: 60_000, maxMs: 60_000 }, random: () => 1 })
     closing.push(() => again.device.close())
     await until(() => facts.at(-1)!.state === 'online', 'online')
     await plane.send(new DeleteConnectionCommand({ clientId, preventWillMessage: true }))

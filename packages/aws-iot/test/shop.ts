@@ -1,7 +1,8 @@
 import { awsIot } from '@pdvend/aws-iot'
-import { connectDevice, type Device, type DeviceOptions } from '@pdvend/device'
+import { connectDevice, type Device, type DeviceOptions, type DeviceStore } from '@pdvend/device'
 import {
   defineMessage,
+  type DeviceConnection,
   type Logger,
   type PresenceFact,
   PushNotifications,
@@ -13,6 +14,8 @@ import {
 import { z } from 'zod'
 
 export const note = defineMessage('test.note', { body: z.object({ n: z.int() }), ttlMs: 600_000 })
+
+export const report = defineMessage('test.report', { body: z.object({ n: z.int() }), ttlMs: 600_000 })
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -27,20 +30,44 @@ export async function openPush(env: Environment, log: Logger = silentLogger): Pr
   return new PushNotifications(await openDriver(env, log), { adapter: 'aws-iot', log })
 }
 
-/** A real device, and what it handles. */
+/** A real device, what it handles, and how often it asked for credentials. */
 export function till(
-  push: PushNotifications,
+  issue: (name: string, ttlMs: number) => Promise<DeviceConnection>,
   name: string,
-  { groups, ...options }: Partial<DeviceOptions> & { readonly groups?: readonly string[] } = {},
-): { readonly device: Device; readonly notes: number[] } {
+  { ttlMs = 600_000, ...options }: Partial<DeviceOptions> & { readonly ttlMs?: number } = {},
+): { readonly device: Device; readonly notes: number[]; readonly asked: () => number } {
   const notes: number[] = []
+  let asked = 0
   const device = connectDevice({
-    connection: () => push.credentials.issue(name, { ttlMs: 600_000, ...(groups && { groups }) }),
+    connection: () => {
+      asked += 1
+      return issue(name, ttlMs)
+    },
     reconnect: { firstMs: 20, maxMs: 500 },
     ...options,
   })
   device.on(note, ({ n }) => void notes.push(n))
-  return { device, notes }
+  return { device, notes, asked: () => asked }
+}
+
+/** Credentials as the app issues them. */
+export function issuing(push: PushNotifications, groups?: readonly string[]) {
+  return (name: string, ttlMs: number): Promise<DeviceConnection> => push.credentials.issue(name, { ttlMs, ...(groups && { groups }) })
+}
+
+/** A store that outlives its device object, as a file outlives a process. */
+export function keepingStore(): DeviceStore {
+  const entries = new Map<string, unknown>()
+  return {
+    load: () => Promise.resolve(new Map(entries)),
+    write: async (changes) => {
+      for (const [key, value] of changes) {
+        if (value === undefined) entries.delete(key)
+        else entries.set(key, structuredClone(value))
+      }
+    },
+    close: () => Promise.resolve(),
+  }
 }
 
 /** What a driver says of one device, from now on. */
@@ -61,4 +88,13 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
 
 export function range(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index)
+}
+
+/** What a test found out, for its reader. */
+export function figures(what: string, values: Readonly<Record<string, number | string>>): void {
+  process.stdout.write(
+    `${what}: ${Object.entries(values)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', ')}\n`,
+  )
 }
