@@ -1,4 +1,4 @@
-import { type ErrorRow, errorTable } from '@pdvend/ports'
+import { type ErrorRow, errorTable, type Fail } from '@pdvend/ports'
 
 export const ADAPTER = 'aws-sqs'
 
@@ -16,7 +16,8 @@ const CREDENTIALS: ErrorRow = {
 }
 const DENIED: ErrorRow = {
   code: 'PERMISSION_DENIED',
-  detail: 'the policy of the key, of the role, of the queue or of the bucket does not allow it: pdvend permissions lists what is needed',
+  detail:
+    'the policy of the key, of the role, of the queue or of the bucket does not allow it: pdvend provision --print-iam prints what is needed',
 }
 /** The SDK takes credentials and clock anew for the next try. */
 const RENEWED = { code: 'UNAVAILABLE', outcome: 'not-applied', retryable: true } as const
@@ -36,7 +37,7 @@ const WRONG_REGION: ErrorRow = {
 const BAD_MESSAGE: ErrorRow = 'INVALID_ARGUMENT'
 
 /** What SQS, S3, the SDK and Node call it; a status that has no name is looked up by its number. */
-export const fail = errorTable(
+const table = errorTable(
   ADAPTER,
   {
     QueueDoesNotExist: NO_QUEUE,
@@ -131,6 +132,15 @@ export const fail = errorTable(
   },
   keysOf,
 )
+
+export const fail: Fail = (operation, cause, target, details) => table(operation, cause, target, { ...lacking(cause), ...details })
+
+/** What to allow, where AWS names it: `User: … is not authorized to perform: sqs:SendMessage on resource: arn:aws:sqs:…`. */
+function lacking(cause: unknown): { readonly detail?: string } {
+  const { message = '' } = (cause ?? {}) as VendorError
+  const [, action, resource] = /not authorized to perform: (\S+) on resource: "?([^\s"]+)"?/.exec(message) ?? []
+  return action === undefined ? {} : { detail: `allow ${action} on ${resource} to these credentials` }
+}
 
 /** What the SDK attaches to its errors; `Code` is S3's. */
 interface VendorError {

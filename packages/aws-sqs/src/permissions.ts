@@ -2,8 +2,8 @@ import { arn, partitionOf, type Permission, type ProvisionResources } from '@pdv
 import type { Settings } from './config.js'
 import { queueName, type QueueRole } from './queues.js'
 
-const UNKEYED: readonly QueueRole[] = ['jobs', 'later', 'dead']
-const KEYED: readonly QueueRole[] = [...UNKEYED, 'keyed', 'keyedDead']
+/** Also of a job without a key: a worker asks for its FIFO queue, and SQS denies where it may not say that there is none. */
+const ROLES: readonly QueueRole[] = ['jobs', 'later', 'dead', 'keyed', 'keyedDead']
 
 /**
  * The rights of the running app, on the queues of its jobs; on all of the prefix where no jobs are named. A key of KMS's own, on
@@ -11,7 +11,7 @@ const KEYED: readonly QueueRole[] = [...UNKEYED, 'keyed', 'keyedDead']
  */
 export function permissionsOf(settings: Settings, { jobs }: ProvisionResources): readonly Permission[] {
   const { prefix, region, bucket, bucketPrefix } = settings
-  const names = jobs.flatMap(({ name, keyed }) => (keyed ? KEYED : UNKEYED).map((role) => queueName(prefix, name, role)))
+  const names = jobs.flatMap(({ name }) => ROLES.map((role) => queueName(prefix, name, role)))
   const bucketArn = `arn:${partitionOf(region)}:s3:::${bucket}`
   return [
     {

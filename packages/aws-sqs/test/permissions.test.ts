@@ -20,10 +20,9 @@ test('rights on the queues of each job, and below the prefix of the bucket', asy
     },
   )
   expect(queues?.resources).toEqual(
-    [
-      ...['sale_issue', 'sale_issue--later', 'sale_issue--dead', 'sale_issue.fifo', 'sale_issue--dead.fifo'],
-      ...['import', 'import--later', 'import--dead'],
-    ].map((name) => `arn:aws:sqs:sa-east-1:*:pdvend-${name}`),
+    ['sale_issue', 'import'].flatMap((job) =>
+      ['', '--later', '--dead', '.fifo', '--dead.fifo'].map((role) => `arn:aws:sqs:sa-east-1:*:pdvend-${job}${role}`),
+    ),
   )
   expect(all).toMatchObject({ actions: ['sqs:ListQueues'], resources: ['*'] })
   expect(bucket).toMatchObject({ actions: ['s3:ListBucket'], resources: ['arn:aws:s3:::pdv-notas'] })

@@ -66,20 +66,22 @@ async function ruleTask(s3: S3Client, settings: Settings, missing: boolean, abor
     NoncurrentVersionExpiration: { NoncurrentDays: 1 },
   }
   const step = { kind: 'lifecycle rule', name: prefix, detail: `dedupe keys are removed after ${DEDUPE_DAYS} days` } as const
-  const rules = async (): Promise<readonly LifecycleRule[] | 'none'> => {
+  const rules = async (): Promise<readonly LifecycleRule[] | 'none' | 'not for these credentials'> => {
     try {
       const found = await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket }), { abortSignal })
       return found.Rules ?? []
     } catch (cause) {
       if ((cause as Error).name === 'NoSuchLifecycleConfiguration') return []
       if (UNKNOWN.has((cause as Error).name)) return 'none'
+      // The app looks at its queues at start, and needs no right to read the bucket's rules.
+      if ((cause as Error).name === 'AccessDenied') return 'not for these credentials'
       throw cause
     }
   }
   // Read again: the blobs' own provisioning may have added a rule to the same bucket since the plan was made.
   const apply = async (): Promise<void> => {
     const others = await rules()
-    if (others === 'none') return
+    if (typeof others === 'string') return
     const Rules = [...others.filter(({ ID }) => ID !== rule.ID), rule]
     await s3
       .send(new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules } }), { abortSignal })
@@ -89,7 +91,8 @@ async function ruleTask(s3: S3Client, settings: Settings, missing: boolean, abor
   }
   if (missing) return { step: { ...step, change: 'create' }, apply }
   const found = await rules()
-  if (found === 'none') return { step: { ...step, change: 'keep', detail: 'this store has none' } }
+  if (typeof found === 'string')
+    return { step: { ...step, change: 'keep', detail: found === 'none' ? 'this store has none' : 'these credentials may not look at it' } }
   const has = found.some(({ Status, Filter, Expiration }) => Status === 'Enabled' && Filter?.Prefix === prefix && Expiration !== undefined)
   return has ? { step: { ...step, change: 'keep' } } : { step: { ...step, change: 'create' }, apply }
 }
