@@ -5,7 +5,7 @@ import { aws } from '@pdvend/aws'
 import { type App, defineApp } from '@pdvend/container'
 import { local, noopTelemetry, stdoutTelemetry } from '@pdvend/local'
 import { onprem } from '@pdvend/onprem'
-import { type AnyAdapter, portNames } from '@pdvend/ports'
+import { type AnyAdapter, type Logger, portNames, silentLogger } from '@pdvend/ports'
 import { Failure, type Io } from './io.js'
 
 /** An adapter and the module that exports it as `manifest`, for cases that start other processes. */
@@ -47,9 +47,9 @@ function through(from: string, entry: string): string {
 }
 
 /** The app that the commands work on: every profile that this version has, and the adapters of `modules`. */
-export async function knownApp(io: Io, modules: readonly string[]): Promise<App> {
+export async function knownApp(io: Io, modules: readonly string[], log: Logger = silentLogger): Promise<App> {
   const known = await knownAdapters(io, modules)
-  return defineApp({ profiles: { local, onprem, aws }, adapters: known.map(({ adapter }) => adapter), signals: [] })
+  return defineApp({ profiles: { local, onprem, aws }, adapters: known.map(({ adapter }) => adapter), signals: [], log })
 }
 
 /** The app that a file or package exports as `app`, or as its default. */

@@ -1,5 +1,5 @@
 import type { App, Environment } from '@pdvend/container'
-import { type AnyAdapter, PortError, type PortName, portNames } from '@pdvend/ports'
+import { type AnyAdapter, type Logger, PortError, type PortName, portNames, silentLogger } from '@pdvend/ports'
 import type { Command } from 'commander'
 import { knownApp } from '../adapters.js'
 import { EXIT, say, sayJson, sayTable } from '../io.js'
@@ -32,10 +32,11 @@ export function addDoctor(program: Command, { io, modules, action }: Setup): voi
     .option('--json', 'as JSON')
     .action(
       action(async ({ ping, json }: DoctorFlags) => {
-        const app = await knownApp(io, modules())
+        const complaints = new Complaints()
+        const app = await knownApp(io, modules(), complaints.log)
         const { profile, adapters } = await app.check(io.env)
         const findings: Finding[] = []
-        for (const port of portNames) findings.push(await examine(app, io.env, port, adapters[port], ping === true))
+        for (const port of portNames) findings.push(await examine(app, complaints, io.env, port, adapters[port], ping === true))
         if (json) sayJson(io, { profile, ports: findings })
         else {
           say(io, `profile ${profile}`)
@@ -60,9 +61,36 @@ export function addDoctor(program: Command, { io, modules, action }: Setup): voi
     )
 }
 
+/** What was told at work, in polls and deliveries that no call waits for. */
+class Complaints {
+  readonly #told: string[] = []
+  readonly log: Logger = {
+    ...silentLogger,
+    warn: (fields, text) => this.#hear(fields, text),
+    error: (fields, text) => this.#hear(fields, text),
+  }
+
+  /** Each once, the newest last; from now on new ones. */
+  taken(): readonly string[] {
+    return [...new Set(this.#told.splice(0))]
+  }
+
+  #hear({ error, detail }: Readonly<Record<string, unknown>>, text: string): void {
+    this.#told.push([text, error, detail].filter((part) => typeof part === 'string').join(': '))
+  }
+}
+
 /** Opens one port alone, so that one that fails hides nothing of the others. */
-async function examine(app: App, env: Environment, port: PortName, adapter: AnyAdapter, pingOnly: boolean): Promise<Finding> {
+async function examine(
+  app: App,
+  complaints: Complaints,
+  env: Environment,
+  port: PortName,
+  adapter: AnyAdapter,
+  pingOnly: boolean,
+): Promise<Finding> {
   const of = { port, adapter: adapter.name }
+  complaints.taken()
   try {
     await using running = await app.start(env, { only: [port] })
     const { status, latencyMs, lastError } = (await running.health()).ports[port]
@@ -72,10 +100,12 @@ async function examine(app: App, env: Environment, port: PortName, adapter: AnyA
       (roundTrip) => ({ told: { roundTrip }, failures: [] }),
       (error: unknown) => ({ told: {}, failures: error instanceof AggregateError ? (error.errors as readonly unknown[]) : [error] }),
     )
-    // What failed in the background, a poll or a delivery, says more than that it took too long.
     const after = (await running.health()).ports[port]
-    const telling = trip.failures.filter((error) => after.lastError === undefined || !PortError.is(error, 'DEADLINE_EXCEEDED')).map(message)
-    const errors = after.lastError === undefined ? telling : [...telling, after.lastError.message]
+    // What failed in the background says more than that it took too long; where all went well, only a right that lacks matters.
+    const heard = complaints.taken().filter((text) => trip.failures.length > 0 || /PERMISSION_DENIED|UNAUTHENTICATED/.test(text))
+    const behind = [...(after.lastError === undefined ? [] : [after.lastError.message]), ...heard]
+    const telling = trip.failures.filter((error) => behind.length === 0 || !PortError.is(error, 'DEADLINE_EXCEEDED')).map(message)
+    const errors = [...telling, ...behind]
     return { ...found, ...trip.told, status: errors.length > 0 ? worse(after.status) : after.status, ...errorOf(errors) }
   } catch (error) {
     return { ...of, status: 'down', error: message(error) }
