@@ -36,7 +36,7 @@ interface Lane {
 }
 
 /**
- * How pushes go out. A packet costs a tenth of an HTTP call, but one connection takes 100 in a second: `auto` takes the data
+ * How pushes go out. A packet costs less than half of an HTTP call, but one connection takes 100 in a second: `auto` takes the data
  * plane for targets whose turn would not come at once. A target keeps its way as long as something of it is under way, and by
  * HTTP one call of it waits for the one before. What is kept is refused rather than queued, and the device asks for it at the
  * pace at which it comes; but what its caller gives up in the queue goes out all the same, for left out it would be a gap.
