@@ -1,3 +1,6 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { type AuthorizerAnswer, type AuthorizerEvent, authorizer } from '@pdvend/aws-iot/authorizer'
 import { clientIdOf, encodeToken, grantsOf, presenceTopic } from '@pdvend/push-mqtt'
@@ -67,7 +70,7 @@ describe('who is let in', () => {
   })
 
   test.each([
-    ['no password', eventOf('', { password: undefined })],
+    ['no password', eventOf('', { password: '' })],
     ['what is no token', eventOf('guess')],
     ['a token of three empty parts', eventOf('..')],
     ['a token that another secret signed', eventOf(tokenOf(claimsOf(), 'another secret, of more than 32 bytes, too'))],
@@ -144,4 +147,13 @@ test('the policies of every device that can be stay in what AWS takes', () => {
     longest(0),
     Array.from({ length: 48 }, (_, n) => longest(n)),
   )
+})
+
+test('the function is a folder that stands alone: nothing but node:crypto and the client that Lambda has', async () => {
+  const folder = dirname(createRequire(import.meta.url).resolve('@pdvend/aws-iot/authorizer'))
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.js'))
+  const texts = await Promise.all(files.map((name) => readFile(join(folder, name), 'utf8')))
+  const imported = texts.flatMap((text) => [...text.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(([, name]) => name!))
+  const outside = imported.filter((name) => !files.includes(name.replace(/^\.\//, '')))
+  expect([...new Set(outside)].sort()).toEqual(['@aws-sdk/client-iot-data-plane', 'node:crypto'])
 })

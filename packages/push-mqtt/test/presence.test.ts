@@ -6,7 +6,7 @@ import { PresenceBook } from '../src/presence.js'
 
 const bytes = (announcement: Announcement): Uint8Array => new TextEncoder().encode(encodeAnnouncement(announcement))
 
-function book() {
+function book(judge?: (device: string) => Promise<boolean | undefined>) {
   const facts: PresenceFact[] = []
   const told: string[] = []
   const declared: string[] = []
@@ -14,6 +14,7 @@ function book() {
     clock: systemClock,
     log: silentLogger,
     declare: async (device, text) => void declared.push(`${device} ${text}`),
+    ...(judge && { judge }),
     tell: async (device, frame) => {
       const decoded = decodeDown(frame)
       told.push(`${device} ${decoded.kind} ${decoded.kind === 'takenOver' ? decoded.client : ''}`)
@@ -92,6 +93,34 @@ describe('who is there', () => {
     presence.cutOff('till-1', 'user-a', 'expired')
     expect(presence.presence('till-1')).toMatchObject({ state: 'offline', reason: 'expired' })
     expect(declared).toHaveLength(1)
+    presence.close()
+  })
+
+  test('a doubt is decided by the broker where it tells, and else by the device', async () => {
+    const answers = new Map<string, boolean | undefined>([
+      ['there', true],
+      ['gone', false],
+    ])
+    const { presence, told, declared } = book(async (device) => answers.get(device))
+    for (const device of ['there', 'gone', 'asked']) presence.take(device, bytes(said('online', 1_001, 'a')), false)
+    for (const device of ['there', 'gone', 'asked', 'nobody']) presence.doubt(device, 'closed')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(['there', 'gone', 'asked'].map((device) => presence.presence(device).state)).toEqual(['online', 'offline', 'online'])
+    expect(presence.presence('gone').reason).toBe('closed')
+    expect(told).toEqual(['asked rollCall '])
+    expect(declared).toHaveLength(1)
+    presence.close()
+  })
+
+  test('a doubt that is decided late changes nothing of a device that has come back', async () => {
+    let decide = (_connected: boolean): void => {}
+    const { presence } = book(() => new Promise((resolve) => (decide = resolve)))
+    presence.take('till-1', bytes(said('online', 1_001, 'a')), false)
+    presence.doubt('till-1')
+    presence.take('till-1', bytes(said('online', 2_001, 'a')), false)
+    decide(false)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(presence.presence('till-1').state).toBe('online')
     presence.close()
   })
 
