@@ -14,21 +14,29 @@ export interface VariableDoc {
   readonly example?: string
 }
 
-/** Every variable that an app understands: its own first, then those of its adapters by name. */
+/**
+ * Every variable that an app understands: its own first, then those of its adapters by name; one that means different things to
+ * different adapters as often as that.
+ */
 export async function configurationTable(profiles: Profiles, adapters: readonly AnyAdapter[]): Promise<readonly VariableDoc[]> {
   const readers = new Map<string, { readonly setting: Setting; readonly names: Set<string> }>()
   for (const { name, config } of adapters)
     for (const setting of Object.values(config)) {
-      const known = readers.get(setting.env) ?? { setting, names: new Set() }
-      readers.set(setting.env, { ...known, names: known.names.add(name) })
+      const meaning = `${setting.env}\n${setting.doc}`
+      const known = readers.get(meaning) ?? { setting, names: new Set() }
+      readers.set(meaning, { ...known, names: known.names.add(name) })
     }
-  const byName = [...readers].sort(([a], [b]) => (a < b ? -1 : 1))
+  const byName = [...readers.values()].sort((one, other) => (orderOf(one) < orderOf(other) ? -1 : 1))
   return [
     profileDoc(profiles),
     ...portNames.map((port) => overrideDoc(port, adapters)),
     ...(await Promise.all(Object.values(ownSettings).map((setting) => settingDoc(setting, [])))),
-    ...(await Promise.all(byName.map(([, { setting, names }]) => settingDoc(setting, [...names].sort())))),
+    ...(await Promise.all(byName.map(({ setting, names }) => settingDoc(setting, [...names].sort())))),
   ]
+}
+
+function orderOf({ setting, names }: { readonly setting: Setting; readonly names: ReadonlySet<string> }): string {
+  return [setting.env, ...[...names].sort()].join('\n')
 }
 
 function profileDoc(profiles: Profiles): VariableDoc {

@@ -25,6 +25,16 @@ test('the table holds the app’s variables first, then each adapter’s once, w
   for (const { doc } of table) expect(doc.length).toBeGreaterThan(10)
 })
 
+test('a variable that means different things to two adapters has a row for each', async () => {
+  const { blob } = testProfile()
+  const other = { ...blob, name: 'other-blob', config: { bucket: { ...blob.config['bucket']!, doc: 'Folder that holds the files' } } }
+  const rows = (await configurationTable({ local }, [blob, other])).filter(({ variable }) => variable === 'PDVEND_BLOB_BUCKET')
+  expect(rows.map(({ adapters, doc }) => [adapters, doc])).toEqual([
+    [['other-blob'], 'Folder that holds the files'],
+    [['test-blob'], 'Bucket that holds the files'],
+  ])
+})
+
 test('the Markdown has a row a variable and survives bars', () => {
   const row = { variable: 'PDVEND_X', adapters: ['a', 'b'], required: true, secret: true, doc: 'This | that', example: 'x|y' }
   expect(configurationMarkdown([row]).trim().split('\n').at(-1)).toBe('| `PDVEND_X` | a, b | yes | This \\| that (secret) | `x\\|y` |')
