@@ -41,6 +41,7 @@ export async function runDay(home: Home): Promise<Day> {
     await using plan = await app.provision(env)
     await plan.apply()
   }
+  home.allow?.((await app.permissions(env)).flatMap(({ permissions = [] }) => permissions))
   await using running = await app.start(env)
   await home.mount?.(running)
   const day = new ShopDay(running)

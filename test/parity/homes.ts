@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { local } from '@pdvend/local'
 import { startAwsHome, startEngine, whyMissing, whyNoAwsHome } from '@pdvend/engines'
-import { BlobStorage, decodeEnvelope, type Profile, Telemetry, type TelemetryRow } from '@pdvend/ports'
+import { BlobStorage, decodeEnvelope, type Permission, type Profile, Telemetry, type TelemetryRow } from '@pdvend/ports'
 import type { Running } from '@pdvend/container'
 import { createBlobHandler } from '@pdvend/local/blob-handler'
 import { createServer } from 'node:http'
@@ -17,6 +17,8 @@ export type StoredEvent = Pick<TelemetryRow, 'id' | 'type' | 'at' | 'data' | 'co
 export interface Home extends AsyncDisposable {
   readonly profile: Profile
   readonly env: Readonly<Record<string, string>>
+  /** Holds every request of the day against these rights, and no others. */
+  allow?(permissions: readonly Permission[]): void
   /** Does what an app of this home does beside opening it, such as answering the embedded store's signed URLs. */
   mount?(running: Running): Promise<void>
   /** Every stored event of a type, once the telemetry port is flushed. */
@@ -111,6 +113,7 @@ async function openAws(): Promise<Home> {
   return {
     profile: aws,
     env: { ...home.env, PDVEND_SPOOL_DIR: join(directory, 'spool'), PDVEND_PUSH_JWT_SECRET: secret },
+    allow: (permissions) => home.allow(permissions),
     async events(_running, type) {
       const envelopes = (await home.delivered()).map(decodeEnvelope).filter((envelope) => envelope.type === type)
       const events = envelopes.map(({ id, time, data, context }) => [id, { id, type, at: time, data, context: { ...context } }] as const)
