@@ -75,8 +75,8 @@ const RULES: Readonly<Record<string, PackageRule>> = {
     imports: ['@pdvend/ports'],
     vendors: {
       zod: ANYWHERE,
-      '@aws-sdk/client-s3': /^packages\/aws-sqs\/src\/(bucket\/store|provision\/\w+)\.ts$/,
-      '@aws-sdk/client-sqs': /^packages\/aws-sqs\/src\/(sqs\/\w+|provision\/\w+)\.ts$/,
+      '@aws-sdk/client-s3': /^packages\/aws-sqs\/src\/(bucket\/store|provision\/\w+|renewal)\.ts$/,
+      '@aws-sdk/client-sqs': /^packages\/aws-sqs\/src\/(sqs\/\w+|provision\/\w+|renewal)\.ts$/,
     },
   },
   '@pdvend/onprem': { imports: ['@pdvend/ports', '@pdvend/oss-emq', '@pdvend/oss-kafka', '@pdvend/oss-minio'], vendors: {} },
