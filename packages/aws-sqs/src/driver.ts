@@ -4,6 +4,7 @@ import { Claims } from './bucket/claims.js'
 import { DeadLetters } from './bucket/dead.js'
 import { Notes } from './bucket/notes.js'
 import { Payloads } from './bucket/offload.js'
+import { proveConditions } from './bucket/probe.js'
 import { openBucketStore } from './bucket/store.js'
 import type { BucketStore } from './bucket/types.js'
 import type { Settings } from './config.js'
@@ -42,9 +43,10 @@ const LIMITS: JobLimits = {
 export async function openSqs(settings: Settings, { clock, log, signal }: AdapterDeps): Promise<JobDriver> {
   const store = openBucketStore(settings)
   const queues = new Queues(sqsClients(settings))
-  const { prefix, offloadBytes, pollSeconds, requestTimeoutMs } = settings
+  const { prefix, offloadBytes, pollSeconds, requestTimeoutMs, bucketEndpoint } = settings
   try {
     await prove(store, queues, prefix, { signal })
+    if (bucketEndpoint !== undefined && !isAmazon(bucketEndpoint)) await proveConditions(store, { signal })
   } catch (cause) {
     store.close()
     queues.close()
@@ -118,4 +120,9 @@ async function prove(store: BucketStore, queues: Queues, prefix: string, call: D
       if (!PortError.is(error, 'PERMISSION_DENIED')) throw error
     }),
   ])
+}
+
+/** A VPC endpoint of S3 is S3. */
+function isAmazon(endpoint: string): boolean {
+  return /\.amazonaws\.com(?:\.cn)?$/.test(new URL(endpoint).hostname)
 }

@@ -1,4 +1,6 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
@@ -63,6 +65,30 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
       code: 'PERMISSION_DENIED',
       detail: expect.stringMatching(/s3:ListBucket.*PDVEND_JOBS_BUCKET_PREFIX/),
     })
+  })
+
+  test.each(['if-none-match', 'if-match'])('a store that drops %s', async (dropped) => {
+    const careless = createServer((incoming, outgoing) => {
+      const { [dropped]: _, ...headers } = incoming.headers
+      const { hostname, port } = new URL(engine.bucketUrl)
+      const upstream = request({ hostname, port, method: incoming.method, path: incoming.url, headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode!, answer.headers)
+        answer.pipe(outgoing)
+      })
+      incoming.pipe(upstream)
+    })
+    await new Promise<void>((resolve) => careless.listen(0, '127.0.0.1', resolve))
+    try {
+      const { port } = careless.address() as AddressInfo
+      const name = dropped === 'if-match' ? /If-Match/ : /If-None-Match/
+      expect(await fails({ PDVEND_JOBS_BUCKET_ENDPOINT: `http://127.0.0.1:${port}` })).toMatchObject({
+        code: 'CONFIG_INVALID',
+        detail: expect.stringMatching(name),
+      })
+    } finally {
+      careless.closeAllConnections()
+      careless.close()
+    }
   })
 
   test('a permission for the queues that is missing, at the first job', async () => {

@@ -20,6 +20,8 @@ export interface JobsEngine extends Engine {
   readonly sqs: SQSClient
   readonly s3: S3Client
   readonly bucket: string
+  /** Of the bucket's engine, past the proxy. */
+  readonly bucketUrl: string
   provision(queues: readonly string[]): Promise<void>
   stop(): Promise<void>
 }
@@ -65,7 +67,7 @@ export async function startSqs({ sqs: kind = 'ministack', credentials }: SqsEngi
     version: engine.version,
     module: abilities.module!,
     env,
-    ...{ proxy, bucketProxy, sqs, s3, bucket: BUCKET },
+    ...{ proxy, bucketProxy, sqs, s3, bucket: BUCKET, bucketUrl: ministack.url },
     // The queues are lost with MiniStack's memory on a kill, and kept by an ordered end.
     restart: () => engine.restart!(),
     async provision(queues) {
