@@ -20,13 +20,15 @@ export function firehoseClient(settings: Settings): FirehoseClient {
       : { credentials: { accessKeyId: accessKey, secretAccessKey: secretKey.reveal() } }),
     requestHandler: { connectionTimeout: Math.min(requestTimeoutMs, 5_000), requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true },
   })
+  let renewal: Promise<unknown> | undefined
   client.middlewareStack.add(
     (next) => async (args) => {
       try {
         return await next(args)
       } catch (error) {
-        // The SDK keeps a token until its own end; one that the service refuses as expired is fetched anew for the next try.
-        if ((error as Error).name === 'ExpiredTokenException') await renewCredentials(client).catch(() => undefined)
+        // The SDK keeps a token until its own end; one that the service refuses as expired is fetched anew, once for all calls.
+        if ((error as Error).name === 'ExpiredTokenException')
+          await (renewal ??= renewed(client).finally(() => (renewal = undefined))).catch(() => undefined)
         throw error
       }
     },
@@ -36,6 +38,6 @@ export function firehoseClient(settings: Settings): FirehoseClient {
 }
 
 /** Credentials that were given and not fetched stay what they are. */
-async function renewCredentials({ config }: FirehoseClient): Promise<void> {
-  await (config.credentials as (options: { readonly forceRefresh: boolean }) => Promise<unknown>)({ forceRefresh: true })
+function renewed({ config }: FirehoseClient): Promise<unknown> {
+  return (config.credentials as (options: { readonly forceRefresh: boolean }) => Promise<unknown>)({ forceRefresh: true })
 }
