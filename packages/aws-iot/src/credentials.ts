@@ -35,7 +35,7 @@ export class Credentials {
 
   /** @throws INVALID_ARGUMENT for more groups than a connection of AWS IoT may subscribe to */
   async issue(device: string, { groups, regrouped, ttlMs, signal }: IssueRequest): Promise<Credential & { readonly expiresAt: number }> {
-    const { ns, clock } = this.parts
+    const { ns, clock, plane } = this.parts
     const { subscribe } = grantsOf(ns, device, groups)
     if (subscribe.length > MAX_SUBSCRIPTIONS) {
       const mend = `AWS IoT lets a device subscribe to ${MAX_SUBSCRIPTIONS} topics: give at most ${MAX_SUBSCRIPTIONS - 2}`
@@ -44,11 +44,12 @@ export class Credentials {
     let generation = await this.#generation(device, signal)
     if (regrouped) {
       generation = await this.#next(device, generation, signal)
-      const reached = await this.parts.plane.subscriptions(clientIdOf(ns, device), signal)
+      const reached = await plane.subscriptions(clientIdOf(ns, device), signal)
       if (reached === undefined || reached.some((topic) => !subscribe.includes(topic))) await this.#cutOff(device, signal)
     }
     const expiresAt = clock.now() + ttlMs
-    return { ...credentialOf(this.parts, device, { groups, generation, expiresAt }), expiresAt }
+    // The device counts by the app's clock, the authorizer by AWS's.
+    return { ...credentialOf(this.parts, device, { groups, generation, expiresAt: plane.now() + ttlMs }), expiresAt }
   }
 
   async revoke(device: string, { signal }: DriverCall): Promise<void> {

@@ -10,7 +10,7 @@ import {
   PublishCommand,
   SendDirectMessageCommand,
 } from '@aws-sdk/client-iot-data-plane'
-import type { PortError } from '@pdvend/ports'
+import type { Clock, PortError } from '@pdvend/ports'
 import type { Settings } from './config.js'
 import { fail, wrong } from './errors.js'
 import { toAllow } from './permissions.js'
@@ -29,7 +29,10 @@ export class DataPlane {
   readonly #lacks = new Set<Feature>()
 
   /** @throws CONFIG_INVALID for half a pair of keys */
-  constructor(private readonly settings: Settings) {
+  constructor(
+    private readonly settings: Settings,
+    private readonly clock: Clock,
+  ) {
     const { endpoint, accessKey, secretKey, requestTimeoutMs } = settings
     const region = regionOf(settings)
     if ((accessKey === undefined) !== (secretKey === undefined))
@@ -67,6 +70,11 @@ export class DataPlane {
     })
   }
 
+  /** AWS's time in milliseconds, as far as a call has shown how far this machine's clock is from it. */
+  now(): number {
+    return this.clock.now() + this.#client.config.systemClockOffset
+  }
+
   /** Which of the optional calls the endpoint turned out to lack. */
   get lacks(): readonly string[] {
     return [...this.#lacks]
@@ -74,7 +82,9 @@ export class DataPlane {
 
   async publish(topic: string, payload: Uint8Array | string, { retain = false }, signal: AbortSignal): Promise<void> {
     const command = new PublishCommand({ topic, qos: 1, payload: Buffer.from(payload), ...(retain && { retain }) })
-    await this.#client.send(command, { abortSignal: signal }).catch(this.#failed(retain ? 'iot:RetainPublish' : 'iot:Publish', topic))
+    await this.#send((client) => client.send(command, { abortSignal: signal })).catch(
+      this.#failed(retain ? 'iot:RetainPublish' : 'iot:Publish', topic),
+    )
   }
 
   /** To a client that is connected, acknowledged by it; false where the endpoint cannot, and when the client is not there. */
@@ -82,7 +92,7 @@ export class DataPlane {
     const command = new SendDirectMessageCommand({ clientId, topic, payload, confirmation: true, timeout: CONFIRM_SECONDS })
     return this.#optional('SendDirectMessage', 'unsupported', async () => {
       try {
-        await this.#client.send(command, { abortSignal: signal })
+        await this.#send((client) => client.send(command, { abortSignal: signal }))
         return 'sent'
       } catch (error) {
         if (nameOf(error) === 'ResourceNotFoundException') return 'absent'
@@ -95,7 +105,9 @@ export class DataPlane {
   async isConnected(clientId: string, signal: AbortSignal): Promise<boolean | undefined> {
     return this.#optional('GetConnection', undefined, async () => {
       try {
-        const { connected = false } = await this.#client.send(new GetConnectionCommand({ clientId }), { abortSignal: signal })
+        const { connected = false } = await this.#send((client) =>
+          client.send(new GetConnectionCommand({ clientId }), { abortSignal: signal }),
+        )
         return connected
       } catch (error) {
         if (nameOf(error) === 'ResourceNotFoundException') return false
@@ -108,7 +120,8 @@ export class DataPlane {
   async disconnect(clientId: string, signal: AbortSignal): Promise<boolean> {
     return this.#optional('DeleteConnection', false, async () => {
       try {
-        await this.#client.send(new DeleteConnectionCommand({ clientId, preventWillMessage: true }), { abortSignal: signal })
+        const command = new DeleteConnectionCommand({ clientId, preventWillMessage: true })
+        await this.#send((client) => client.send(command, { abortSignal: signal }))
       } catch (error) {
         if (nameOf(error) !== 'ResourceNotFoundException') this.#failed('iot:DeleteConnection', clientId)(error)
       }
@@ -123,7 +136,8 @@ export class DataPlane {
         const filters: string[] = []
         let nextToken: string | undefined
         do {
-          const page = await this.#client.send(new ListSubscriptionsCommand({ clientId, nextToken }), { abortSignal: signal })
+          const command = new ListSubscriptionsCommand({ clientId, nextToken })
+          const page = await this.#send((client) => client.send(command, { abortSignal: signal }))
           filters.push(...(page.subscriptions ?? []).flatMap(({ topicFilter }) => topicFilter ?? []))
           nextToken = page.nextToken
         } while (nextToken)
@@ -138,7 +152,7 @@ export class DataPlane {
   /** The retained message of a topic; undefined where there is none. */
   async retained(topic: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
     try {
-      return (await this.#client.send(new GetRetainedMessageCommand({ topic }), { abortSignal: signal })).payload
+      return (await this.#send((client) => client.send(new GetRetainedMessageCommand({ topic }), { abortSignal: signal }))).payload
     } catch (error) {
       if (nameOf(error) === 'ResourceNotFoundException') return undefined
       return this.#failed('iot:GetRetainedMessage', topic)(error)
@@ -150,7 +164,9 @@ export class DataPlane {
     let nextToken: string | undefined
     do {
       const command = new ListRetainedMessagesCommand({ nextToken, maxResults: 200 })
-      const page = await this.#client.send(command, { abortSignal: signal }).catch(this.#failed('iot:ListRetainedMessages'))
+      const page = await this.#send((client) => client.send(command, { abortSignal: signal })).catch(
+        this.#failed('iot:ListRetainedMessages'),
+      )
       for (const { topic } of page.retainedTopics ?? []) if (topic !== undefined) yield topic
       nextToken = page.nextToken
     } while (nextToken)
@@ -158,6 +174,16 @@ export class DataPlane {
 
   close(): void {
     this.#client.destroy()
+  }
+
+  /** What was refused for the clock alone is signed anew at once, with AWS's time. */
+  async #send<T>(call: (client: IoTDataPlaneClient) => Promise<T>): Promise<T> {
+    try {
+      return await call(this.#client)
+    } catch (error) {
+      if ((error as { $metadata?: { clockSkewCorrected?: boolean } }).$metadata?.clockSkewCorrected !== true) throw error
+      return call(this.#client)
+    }
   }
 
   async #optional<T>(feature: Feature, without: T, call: () => Promise<T>): Promise<T> {

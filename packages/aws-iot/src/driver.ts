@@ -51,27 +51,32 @@ const NO_DEVICE = '-'
 export async function openAwsIot(settings: Settings, deps: AdapterDeps): Promise<PushDriver> {
   const { clock, log, signal } = deps
   const { url, urls } = addressesOf(settings)
-  const plane = new DataPlane(settings)
+  const plane = new DataPlane(settings, clock)
   let connection: Connection | undefined
   let journal: SharedJournal | undefined
   try {
     const region = await plane.region()
     const endpoint = {
       broker,
-      url: async () => signedUrl(url, region, await plane.credentials(), clock.now()),
+      url: async () => signedUrl(url, region, await plane.credentials(), plane.now()),
       connectTimeoutMs: settings.connectTimeoutMs,
       keepAliveSeconds: settings.keepAliveSeconds,
     }
+    const nobody = clientIdOf(settings.namespace, NO_DEVICE)
+    const record = recordTopic(settings.namespace, NO_DEVICE)
+    // First of all, for it also tells what time it is.
+    await plane.retained(record, signal)
     const instance = newId()
     const login = { clientId: `app~${settings.namespace}~${instance}` }
     connection = await Connection.open({ endpoint, login, protocol: PROTOCOL, clock, log, perSecond: PUBLISHES_PER_SECOND }, signal)
-    const nobody = clientIdOf(settings.namespace, NO_DEVICE)
     const [cuts] = await Promise.all([
       settings.jwtSecret !== undefined && plane.disconnect(nobody, signal),
-      knock(settings, urls, deps),
+      settings.jwtSecret !== undefined && plane.subscriptions(nobody, signal),
+      settings.journal === undefined && settings.via !== 'mqtt' && plane.sendDirect(nobody, record, new Uint8Array(), signal),
       plane.isConnected(nobody, signal),
       // Empty, it leaves nothing behind.
-      plane.publish(recordTopic(settings.namespace, NO_DEVICE), '', { retain: true }, signal),
+      plane.publish(record, '', { retain: true }, signal),
+      knock(settings, urls, plane.now(), signal),
       openJournal('aws-iot', settings, deps).then((made) => (journal = made)),
     ])
     const driver = new AwsIot({ settings, urls, instance, region, plane, connection, journal, cuts, deps })

@@ -89,6 +89,8 @@ function keysOf(cause: unknown): readonly (string | number | undefined)[] {
     message?: string
     $metadata?: { httpStatusCode?: number }
   }
+  // So the SDK calls errors of another realm, and such that are no Error: what they said stands behind it.
+  if (message?.startsWith('AWS SDK error wrapper for ') === true) return [/\bE[A-Z]{4,}\b/.exec(message)?.[0] ?? 'ECONNRESET']
   const region = message === 'Region is missing' ? 'no region' : undefined
   const reset = message === 'socket hang up' ? 'ECONNRESET' : undefined
   const status = $metadata?.httpStatusCode

@@ -1,4 +1,4 @@
-import { type AdapterDeps, newId, PortError } from '@pdvend/ports'
+import { newId, PortError } from '@pdvend/ports'
 import { clientIdOf, connect, end } from '@pdvend/push-mqtt'
 import type { Settings } from './config.js'
 import { credentialOf } from './credentials.js'
@@ -18,14 +18,14 @@ export function authorizerMend({ authorizer }: Pick<Settings, 'authorizer'>): st
 
 /**
  * Comes as a device would, with a token for one that cannot be: proves authorizer, function and secret in one. Nothing is done
- * where devices get in by other means. @throws CONFIG_INVALID when it is refused | UNAVAILABLE
+ * where devices get in by other means. `now` is AWS's time. @throws CONFIG_INVALID when it is refused | UNAVAILABLE
  */
-export async function knock(settings: Settings, urls: readonly string[], { clock, signal }: AdapterDeps): Promise<void> {
+export async function knock(settings: Settings, urls: readonly string[], now: number, signal: AbortSignal): Promise<void> {
   const { namespace: ns, authorizer, jwtSecret, connectTimeoutMs, keepAliveSeconds } = settings
   if (jwtSecret === undefined) return
   const device = `-${newId()}`
   const issuer = { ns, authorizer, secret: jwtSecret.reveal() }
-  const credential = credentialOf(issuer, device, { groups: [], generation: 0, expiresAt: clock.now() + KNOCK_MS })
+  const credential = credentialOf(issuer, device, { groups: [], generation: 0, expiresAt: now + KNOCK_MS })
   const endpoint = { broker, url: async () => urls[0]!, connectTimeoutMs, keepAliveSeconds }
   try {
     const { client } = await connect(endpoint, { clientId: clientIdOf(ns, device), ...credential }, PROTOCOL_LEVEL, signal)

@@ -19,11 +19,11 @@ export async function planAuthorizer(settings: Settings, deps: AdapterDeps): Pro
   }
 }
 
-async function stepOf(settings: Settings, deps: AdapterDeps): Promise<ProvisionStep | undefined> {
+async function stepOf(settings: Settings, { clock, signal }: AdapterDeps): Promise<ProvisionStep | undefined> {
   if (settings.jwtSecret === undefined) return undefined
   const of = { kind: 'authorizer', name: settings.authorizer } as const
   try {
-    await knock(settings, addressesOf(settings).urls, deps)
+    await knock(settings, addressesOf(settings).urls, clock.now(), signal)
     return { ...of, change: 'keep', detail: 'it lets in a device with a token of this app' }
   } catch (error) {
     if (!PortError.is(error, 'CONFIG_INVALID') || error.cause === undefined) throw error

@@ -4,9 +4,9 @@ import type { Engine } from '@pdvend/contract'
 import { handler } from '@pdvend/aws-iot/authorizer'
 import { type IotBridge, type IotBridgeOptions, type RunningEngine, startEngine, startIotBridge, whyMissing } from '@pdvend/engines'
 
-export const SECRET = 'the secret of the tests, of more than 32 bytes'
+const SECRET = 'the secret of the tests, of more than 32 bytes'
 /** AWS waits longer than tests can: a keep-alive of 30 seconds at least. */
-export const HASTY = { leastKeepAliveSeconds: 1 } as const
+const HASTY = { leastKeepAliveSeconds: 1 } as const
 
 export async function whyNoBridge(): Promise<string | undefined> {
   return (await whyMissing('mosquitto', { named: false })) ?? (await whyMissing('postgres', { named: false }))

@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { awsIot } from '@pdvend/aws-iot'
 import { readSettings, silentLogger, systemClock } from '@pdvend/ports'
@@ -147,11 +150,25 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
     ['iot:ListRetainedMessages', 'PERMISSION_DENIED'],
     ['iot:GetConnection', 'PERMISSION_DENIED'],
     ['iot:DeleteConnection', 'PERMISSION_DENIED'],
+    ['iot:ListSubscriptions', 'PERMISSION_DENIED'],
+    ['iot:GetRetainedMessage', 'PERMISSION_DENIED'],
+    ['iot:SendDirectMessage', 'PERMISSION_DENIED', { PDVEND_PUSH_JOURNAL: undefined }],
   ])(
     'for want of %s',
-    async (action, code) => {
+    async (action, code, change = {}) => {
       const env = await admit(`without-${action.slice(4)}`, action)
-      expect(await fails(env)).toMatchObject({ code, adapter: 'aws-iot', detail: expect.stringContaining(action) })
+      expect(await fails({ ...env, ...change })).toMatchObject({ code, adapter: 'aws-iot', detail: expect.stringContaining(action) })
+    },
+    30_000,
+  )
+
+  test.each([-900_000, 900_000])(
+    'a clock that is wrong by %d ms is found out at the first call, and nothing fails for it',
+    async (skewMs) => {
+      const script = fileURLToPath(new URL('children/skewed.mjs', import.meta.url))
+      const env = { ...process.env, ...settings({ PDVEND_PUSH_NAMESPACE: `skew${skewMs}`.replace('-', 'ed') }), SKEW_MS: String(skewMs) }
+      const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', script], { env, timeout: 25_000 })
+      expect(stdout).toBe('handled 17\n')
     },
     30_000,
   )
