@@ -155,7 +155,7 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
     ['iot:SendDirectMessage', 'PERMISSION_DENIED', { PDVEND_PUSH_JOURNAL: undefined }],
   ])(
     'for want of %s',
-    async (action, code, change = {}) => {
+    async (action, code, change: Environment = {}) => {
       const env = await admit(`without-${action.slice(4)}`, action)
       expect(await fails({ ...env, ...change })).toMatchObject({ code, adapter: 'aws-iot', detail: expect.stringContaining(action) })
     },
