@@ -1,9 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { handler } from '@pdvend/aws-iot/authorizer'
 import { type Allowed, type AwsHome, startAwsHome, whyNoAwsHome } from '@pdvend/engines'
 import type { IamPolicy } from '../src/iam-policy.js'
 import { Shell } from './pdvend.js'
 
 jest.setTimeout(120_000)
+
+/** 32 bytes or more. */
+const SECRET = 'the secret of the tests, of more than 32 bytes'
 
 const missing = await whyNoAwsHome()
 const suite = missing === undefined ? describe : describe.skip
@@ -13,7 +17,12 @@ suite(`on the aws profile${missing === undefined ? '' : ` (skipped: ${missing})`
   let policy: readonly Allowed[]
   let printed: Awaited<ReturnType<Shell['pdvend']>>
   beforeAll(async () => {
-    home = await startAwsHome({ authorizer: () => Promise.reject(new Error('no device comes')) })
+    home = await startAwsHome({
+      authorizer: (event) => handler(event, { invokedFunctionArn: 'arn:aws:lambda:us-east-1:000000000000:function:pdvend' }),
+    })
+    // The function's own environment, as an operator sets it.
+    Object.assign(process.env, { PDVEND_PUSH_JWT_SECRET: SECRET, PDVEND_PUSH_ENDPOINT: home.bridge.url, AWS_REGION: home.bridge.region })
+    Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' })
     shell = new Shell()
     expect(await shell.pdvend(['provision', '--apply'], env())).toMatchObject({ code: 0 })
     printed = await shell.pdvend(['provision', '--print-iam'], env())
@@ -30,7 +39,7 @@ suite(`on the aws profile${missing === undefined ? '' : ` (skipped: ${missing})`
   afterEach(() => shell.remove())
   afterAll(async () => home?.[Symbol.asyncDispose]())
 
-  const env = () => ({ ...home.env, NODE_NO_WARNINGS: '1' })
+  const env = () => ({ ...home.env, PDVEND_PUSH_JWT_SECRET: SECRET, NODE_NO_WARNINGS: '1' })
   const findings = async (): Promise<Readonly<Record<string, { readonly status: string; readonly error?: string }>>> => {
     const { out, err } = await shell.pdvend(['doctor', '--json'], env())
     expect(err).toBe('')
@@ -75,5 +84,17 @@ suite(`on the aws profile${missing === undefined ? '' : ` (skipped: ${missing})`
     expect(finding!.error).toContain('PERMISSION_DENIED')
     expect(finding!.error).toContain(action)
     expect(finding!.error).toContain(resource)
+  })
+
+  test.each([
+    ['aws-s3', 'B1,B57'],
+    ['aws-sqs', 'Q1'],
+    ['aws-iot', 'P1'],
+    ['aws-firehose', 'T1'],
+  ])('pdvend contract: %s keeps %s', async (adapter, clauses) => {
+    home.allow()
+    const { code, out, err } = await shell.pdvend(['contract', '--adapter', adapter, '--only', clauses], env())
+    const passed = `${clauses.split(',').length} passed, 0 failed\n`
+    expect({ code, err, out }).toEqual({ code: 0, err: '', out: expect.stringContaining(passed) })
   })
 })
