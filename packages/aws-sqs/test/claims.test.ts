@@ -145,8 +145,8 @@ suite(`dedupe keys in the bucket${missing === undefined ? '' : ` (skipped: ${mis
             return { key, ...(await new Claims(mine, systemClock, GRACE_MS).enqueue(jobOf(prefix + key), send, call())) }
           })
           // One that was to die, and ended otherwise, may still be at it when the engine stops.
-        for (const work of works) work.catch(() => undefined)
-        const alive = works.filter((_, n) => callers[n]!.death === undefined)
+          for (const work of works) work.catch(() => undefined)
+          const alive = works.filter((_, n) => callers[n]!.death === undefined)
           const answers = await Promise.all(alive)
           for (const key of ['a', 'b']) {
             const heard = new Set(answers.filter((answer) => answer.key === key).map(({ id }) => id))
