@@ -32,6 +32,17 @@ export const config = {
     doc: 'Region of the queues and of the bucket; default: AWS_REGION, or that of the AWS profile',
     example: 'sa-east-1',
   }),
+  account: env(
+    'JOBS_ACCOUNT',
+    z
+      .string()
+      .regex(/^\d{12}$/, 'give the 12 digits of an AWS account')
+      .optional(),
+    {
+      doc: 'AWS account of the queues, for the policies that are printed; default: any',
+      example: '123456789012',
+    },
+  ),
   endpoint: env('JOBS_ENDPOINT', endpoint, {
     doc: 'Address of a VPC endpoint of SQS, or of another service that speaks its protocol; default: that of AWS in the region',
     example: 'https://vpce-0a1b2c.sqs.sa-east-1.vpce.amazonaws.com',

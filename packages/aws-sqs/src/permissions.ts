@@ -10,7 +10,7 @@ const ROLES: readonly QueueRole[] = ['jobs', 'later', 'dead', 'keyed', 'keyedDea
  * queues or bucket, needs `kms:Decrypt` and `kms:GenerateDataKey` beside, which the settings do not tell.
  */
 export function permissionsOf(settings: Settings, { jobs }: ProvisionResources): readonly Permission[] {
-  const { prefix, region, bucket, bucketPrefix } = settings
+  const { prefix, region, account, bucket, bucketPrefix } = settings
   const names = jobs.flatMap(({ name }) => ROLES.map((role) => queueName(prefix, name, role)))
   const bucketArn = `arn:${partitionOf(region)}:s3:::${bucket}`
   return [
@@ -24,7 +24,7 @@ export function permissionsOf(settings: Settings, { jobs }: ProvisionResources):
         'sqs:DeleteMessage',
         'sqs:ChangeMessageVisibility',
       ],
-      resources: (names.length === 0 ? [`${prefix}*`] : names).map((name) => arn('sqs', { region }, name)),
+      resources: (names.length === 0 ? [`${prefix}*`] : names).map((name) => arn('sqs', { region, account }, name)),
     },
     { reason: 'find all queues of the prefix', actions: ['sqs:ListQueues'], resources: ['*'] },
     // Without a condition on the prefix: by that S3 would answer 403, not 404, to who reads a key that is not there.

@@ -30,8 +30,9 @@ test('rights on the queues of each job, and below the prefix of the bucket', asy
 })
 
 test('without jobs, on all queues of the prefix; the region tells the partition', async () => {
-  const [queues, , bucket] = await rights([], { PDVEND_JOBS_REGION: 'cn-north-1', PDVEND_JOBS_PREFIX: 'loja-' })
-  expect(queues?.resources).toEqual(['arn:aws-cn:sqs:cn-north-1:*:loja-*'])
+  const env = { PDVEND_JOBS_REGION: 'cn-north-1', PDVEND_JOBS_PREFIX: 'loja-', PDVEND_JOBS_ACCOUNT: '123456789012' }
+  const [queues, , bucket] = await rights([], env)
+  expect(queues?.resources).toEqual(['arn:aws-cn:sqs:cn-north-1:123456789012:loja-*'])
   expect(bucket?.resources).toEqual(['arn:aws-cn:s3:::pdv-notas'])
 })
 

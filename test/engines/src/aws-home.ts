@@ -70,6 +70,7 @@ export async function startAwsHome({ authorizer, name = 'pdv' }: AwsHomeOptions)
       PDVEND_BLOB_BUCKET: `${name}-shop`,
       PDVEND_BLOB_ACCOUNT: ACCOUNT,
       ...keys('JOBS'),
+      PDVEND_JOBS_ACCOUNT: ACCOUNT,
       PDVEND_JOBS_ENDPOINT: proxies.sqs.url,
       PDVEND_JOBS_BUCKET: `${name}-jobs`,
       PDVEND_JOBS_BUCKET_ENDPOINT: proxies.s3.url,
