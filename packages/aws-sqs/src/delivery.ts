@@ -42,6 +42,8 @@ export interface DeliveryDeps {
 export class Deliveries {
   /** Messages whose copy is on its way already, so that a settle that is tried again does not send a second one. */
   readonly #copied = new WeakSet<Delivery>()
+  /** By message: receives that ended before it could be read, which were no starts. */
+  readonly #unread = new Map<string, number>()
 
   constructor(private readonly deps: DeliveryDeps) {}
 
@@ -56,10 +58,11 @@ export class Deliveries {
     const { body, attribute, messageId, sentAt, groupId, receives } = incoming
     const unpacked = unpack(body, attribute, { messageId, name, sentAt, groupId })
     const offloaded = unpacked.payload === undefined
-    const [note, stored] = await Promise.all([
+    const [found, stored] = await Promise.all([
       receives > 1 ? this.deps.notes.read(unpacked.job, call) : undefined,
       offloaded ? this.deps.payloads.get(unpacked.job, call) : undefined,
     ])
+    const note = found?.message === messageId ? found : undefined
     const payload = unpacked.payload ?? stored
     const { attempt, crashes, receives: told, dueAt } = note ?? { ...unpacked, receives: 0, dueAt: unpacked.job.dueAt }
     const delivery: Delivery = {
@@ -67,15 +70,32 @@ export class Deliveries {
       incoming,
       job: { ...unpacked.job, dueAt, payload: payload ?? new Uint8Array() },
       attempt,
-      crashes: crashes + Math.max(0, receives - 1 - told),
+      crashes: crashes + Math.max(0, receives - 1 - told - (this.#unread.get(messageId) ?? 0)),
       offloaded,
-      noted: note !== undefined,
+      noted: found !== undefined,
       ...span,
     }
     if (payload !== undefined) return delivery
     const errors = ['its payload is not in the bucket: it was deleted there, or the job has run before and this is its second message']
     await this.bury(delivery, { reason: 'unparsable', errors, diedAt: this.deps.clock.now() }, call)
     return undefined
+  }
+
+  /**
+   * What cannot be read now, since the bucket does not answer, is looked at again a little later. That it was received is no start:
+   * without a key a new message says so, with one this process remembers it.
+   */
+  async putOff(queue: Queue, name: string, incoming: Incoming, call: DriverCall): Promise<void> {
+    const { body, attribute, messageId, sentAt, groupId, receipt } = incoming
+    const { job, payload, attempt, crashes } = unpack(body, attribute, { messageId, name, sentAt, groupId })
+    if (job.key !== undefined) {
+      this.#unread.set(messageId, (this.#unread.get(messageId) ?? 0) + 1)
+      if (this.#unread.size > MAX_UNREAD) this.#unread.delete(this.#unread.keys().next().value!)
+      return queue.hide(receipt, PUT_OFF_MS / 1_000, call)
+    }
+    const again = { ...job, payload: payload ?? new Uint8Array(), dueAt: Math.max(job.dueAt, this.deps.clock.now() + PUT_OFF_MS) }
+    await this.deps.sender.send({ job: again, attempt, crashes }, call, { inBucket: payload === undefined })
+    await queue.delete(receipt, call)
   }
 
   /**
@@ -99,7 +119,8 @@ export class Deliveries {
     const now = this.deps.clock.now()
     const longest = MAX_VISIBILITY_SECONDS - Math.ceil((now - receivedAt) / 1_000) - 1
     const seconds = dueAt <= now ? 0 : Math.min(wholeSeconds(dueAt - now), longest)
-    await this.deps.notes.write(job, { attempt, crashes, receives: incoming.receives, dueAt }, call)
+    await this.deps.notes.write(job, { message: incoming.messageId, attempt, crashes, receives: incoming.receives, dueAt }, call)
+    this.#unread.delete(incoming.messageId)
     await queue.hide(incoming.receipt, Math.max(0, seconds), call)
   }
 
@@ -107,6 +128,7 @@ export class Deliveries {
   async drop(delivery: Delivery, call: DriverCall): Promise<void> {
     const { queue, incoming, job, noted, offloaded } = delivery
     await queue.delete(incoming.receipt, call)
+    this.#unread.delete(incoming.messageId)
     if (noted) await this.#tidy(this.deps.notes.remove(job, call), job)
     if (offloaded) await this.#tidy(this.deps.payloads.delete(job, call), job)
   }
@@ -147,6 +169,10 @@ export class Deliveries {
 }
 
 const DAY_MS = 86_400_000
+/** Until a message that could not be read is looked at again. */
+const PUT_OFF_MS = 3_000
+/** Messages whose unread receives are remembered. */
+const MAX_UNREAD = 10_000
 
 /** @returns the error of a lease that is no longer this process's */
 export function leaseLost(job: Pick<DriverJob, 'id' | 'name'>, operation: string, detail: string): PortError {

@@ -171,7 +171,7 @@ export class Receiver {
     return messages.length === max
   }
 
-  /** One that cannot be read now comes back when its time is over, or goes to the dead letters of SQS. */
+  /** One that cannot be read now is put off. */
   async #read(
     queue: Queue,
     lane: Lane,
@@ -181,7 +181,10 @@ export class Receiver {
     try {
       return await this.deps.deliveries.read(queue, lane.name, message, span, patient)
     } catch (error) {
-      this.#warn(lane.name, error, 'could not read a message; it comes back')
+      this.#warn(lane.name, error, 'could not read a message; it is put off')
+      await this.deps.deliveries
+        .putOff(queue, lane.name, message, patient)
+        .catch((cause: unknown) => this.#warn(lane.name, cause, 'could not put it off; it comes when its lease is over'))
       return undefined
     }
   }

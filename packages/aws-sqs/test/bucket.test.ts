@@ -153,7 +153,7 @@ suite(`what the bucket keeps${missing === undefined ? '' : ` (skipped: ${missing
     await payloads.delete(job, call())
     expect(await payloads.get(job, call())).toBeUndefined()
     expect(await notes.read(job, call())).toBeUndefined()
-    const note = { attempt: 2, crashes: 0, receives: 1, dueAt: 5_000 }
+    const note = { message: 'm', attempt: 2, crashes: 0, receives: 1, dueAt: 5_000 }
     await notes.write(job, { ...note, dueAt: 1 }, call())
     await notes.write(job, note, call())
     await notes.write({ ...job, name: 'v' }, note, call())

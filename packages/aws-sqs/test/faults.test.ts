@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { spawnChild } from '@pdvend/contract'
 import { type FaultKind, strengths, whyMissing } from '@pdvend/engines'
-import { defineJob, handle, type JobDefinition, type JobQueue, PortError, type PortErrorCode } from '@pdvend/ports'
+import { defineJob, handle, type JobDefinition, type JobQueue, PortError, type PortErrorCode, retryAfter } from '@pdvend/ports'
 import { z } from 'zod'
 import { openJobs, until } from './open.js'
 import { type JobsEngine, startSqs } from './sqs-engine.js'
@@ -112,6 +112,34 @@ suite(`jobs under faults${missing === undefined ? '' : ` (skipped: ${missing})`}
     queue.work([handle(job, ({ n }, { attempt }) => void (seen.add(n), attempts.push(attempt)))])
     await until(() => seen.size === 40, DRAINED_MS)
     expect(new Set(attempts)).toEqual(new Set([1]))
+  }, 60_000)
+
+  test('a bucket that is away for long makes no job poison: what cannot be read is put off', async () => {
+    const job = await made('away')
+    const leaseMs = 500
+    await using queue = await openJobs(engine, HASTY, { leaseMs })
+    const failed = new Set<number>()
+    const done = new Set<number>()
+    queue.work([
+      handle(job, ({ n }) => {
+        if (!failed.has(n)) {
+          failed.add(n)
+          throw retryAfter(1_000)
+        }
+        done.add(n)
+      }),
+    ])
+    // One with a payload in the bucket, one whose next start has a note there.
+    await queue.enqueue(job, { n: 1 }, { key: 'k' })
+    await until(() => failed.has(1), 5_000)
+    await queue.enqueue(job, { n: 2, bulk: BULK }, { delayMs: 1_000 })
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    engine.bucketProxy.inject({ kind: 'unavailable', strength: 'heavy' })
+    // Many times as long as a message that is left alone stays hidden.
+    await new Promise((resolve) => setTimeout(resolve, 12_000))
+    engine.bucketProxy.inject()
+    await until(() => done.size === 2, 15_000)
+    expect((await queue.stats(job.name)).dead).toBe(0)
   }, 60_000)
 
   test('a drain gives its jobs back at once, at no attempt and no crash', async () => {

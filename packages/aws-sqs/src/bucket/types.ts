@@ -71,6 +71,8 @@ export interface PayloadStore {
 
 /** What is to be remembered of a message that stays where it is, since its place in its group counts. */
 export interface Note {
+  /** Whose it is, by SQS's id: of a later message of the same job it says nothing. */
+  readonly message: string
   /** The attempt that its next start will be. */
   readonly attempt: number
   /** Starts of that attempt that ended without a settle. */
