@@ -68,7 +68,7 @@ export async function proxiedFirehose(options: Partial<AwsProxyOptions> = {}): P
 }
 
 /** What `pdvend provision --apply` does. */
-async function provision(env: Readonly<Record<string, string>>): Promise<readonly string[]> {
+export async function provision(env: Readonly<Record<string, string>>): Promise<readonly string[]> {
   const read = await readSettings(manifest.config, env)
   if (read.problems !== undefined) throw new Error(JSON.stringify(read.problems))
   const deps = { clock: systemClock, log: silentLogger, signal: AbortSignal.timeout(30_000) }
