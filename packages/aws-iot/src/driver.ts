@@ -138,8 +138,8 @@ class AwsIot implements PushDriver {
     })
     this.#outlet = new Outlet({
       via: settings.via,
-      mqtt: (to, bytes) => this.#carrier.send(to, bytes, this.#carrier.signal),
-      http: (to, bytes) => this.#byHttp(to, bytes, this.#carrier.signal),
+      mqtt: (to, bytes, signal) => this.#carrier.send(to, bytes, signal),
+      http: (to, bytes, signal) => this.#byHttp(to, bytes, signal),
       waiting: () => (connection.connected ? connection.waiting : Infinity),
       clock,
       signal: this.#carrier.signal,

@@ -18,13 +18,13 @@ type Way = 'mqtt' | 'http'
 export interface OutletParts {
   readonly via: Settings['via']
   /** By the app's connection, which keeps the order of what it is given. */
-  mqtt(to: Target, bytes: Uint8Array): Promise<void>
+  mqtt(to: Target, bytes: Uint8Array, signal: AbortSignal): Promise<void>
   /** By the data plane: one call, as soon as it is made. */
-  http(to: Target, bytes: Uint8Array): Promise<void>
+  http(to: Target, bytes: Uint8Array, signal: AbortSignal): Promise<void>
   /** Messages that wait for their turn on the app's connection; Infinity without one. */
   waiting(): number
   readonly clock: Clock
-  /** Ends waits. */
+  /** The end of all. */
   readonly signal: AbortSignal
 }
 
@@ -39,7 +39,7 @@ interface Lane {
  * How pushes go out. A packet costs less than half of an HTTP call, but one connection takes 100 in a second: `auto` takes the data
  * plane for targets whose turn would not come at once. A target keeps its way as long as something of it is under way, and by
  * HTTP one call of it waits for the one before. What is kept is refused rather than queued, and the device asks for it at the
- * pace at which it comes; but what its caller gives up in the queue goes out all the same, for left out it would be a gap.
+ * pace at which it comes; but once it is queued it goes out, even if its caller has given it up, for left out it would be a gap.
  */
 export class Outlet {
   readonly #lanes = new Map<string, Lane>()
@@ -62,7 +62,9 @@ export class Outlet {
     if (kept && busy) throw broker.error('RATE_LIMITED', 'send', 'more waits than AWS IoT takes in a second: it follows')
     this.#lanes.set(key, lane)
     lane.count += 1
-    const sending = (lane.way === 'mqtt' ? this.parts.mqtt(to, bytes) : this.#inTurn(lane, to, bytes))
+    // Of what is kept, its caller's end is no end: it would be a gap.
+    const until = kept ? this.parts.signal : signal
+    const sending = (lane.way === 'mqtt' ? this.parts.mqtt(to, bytes, until) : this.#inTurn(lane, to, bytes, until))
       .then(() => void (this.#sent[lane.way] += 1))
       .finally(() => {
         lane.count -= 1
@@ -77,12 +79,12 @@ export class Outlet {
     return waiting() > 0 ? 'http' : 'mqtt'
   }
 
-  #inTurn(lane: Lane, to: Target, bytes: Uint8Array): Promise<void> {
+  #inTurn(lane: Lane, to: Target, bytes: Uint8Array, until: AbortSignal): Promise<void> {
     if (this.#waiting >= MAX_MESSAGES || this.#bytes + bytes.byteLength > MAX_BYTES)
       return Promise.reject(broker.error('UNAVAILABLE', 'send', 'too much waits for the data plane: it is away or slow'))
     this.#waiting += 1
     this.#bytes += bytes.byteLength
-    const turn = lane.last.then(() => this.#slowly(to, bytes))
+    const turn = lane.last.then(() => this.#slowly(to, bytes, until))
     lane.last = turn
       .catch(() => {})
       .finally(() => {
@@ -92,14 +94,15 @@ export class Outlet {
     return turn
   }
 
-  async #slowly(to: Target, bytes: Uint8Array): Promise<void> {
-    const { http, clock, signal } = this.parts
+  async #slowly(to: Target, bytes: Uint8Array, until: AbortSignal): Promise<void> {
+    const { http, clock } = this.parts
     for (let attempt = 1; ; attempt++) {
+      until.throwIfAborted()
       try {
-        return await http(to, bytes)
+        return await http(to, bytes, until)
       } catch (error) {
         if (!PortError.is(error, 'RATE_LIMITED') || attempt === SLOWED.maxAttempts) throw error
-        await sleep(clock, SLOWED.firstMs / 2 + backoffMs(SLOWED, attempt), signal)
+        await sleep(clock, SLOWED.firstMs / 2 + backoffMs(SLOWED, attempt), until)
       }
     }
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { PortError, systemClock, type Target } from '@pdvend/ports'
+import { PortError, type SendCall, systemClock, type Target } from '@pdvend/ports'
 import fc from 'fast-check'
 import { Outlet, type OutletParts } from '../src/outlet.js'
 
@@ -74,7 +74,7 @@ describe('how pushes go out', () => {
     await expect(congested.send('a', device(1), body(0), { signal, kept: true })).rejects.toMatchObject({ code: 'RATE_LIMITED' })
   })
 
-  test('whoever gives up is let go at once, and what he sent follows in its turn', async () => {
+  test('whoever gives up is let go at once; what is kept follows in its turn, the rest does not', async () => {
     let open = (): void => {}
     const gate = new Promise<void>((resolve) => (open = resolve))
     const sent: number[] = []
@@ -85,16 +85,17 @@ describe('how pushes go out', () => {
         sent.push(bytes[0]!)
       },
     })
-    const first = out.send('a', device(1), body(1), { signal })
     const impatient = new AbortController()
-    const second = out.send('a', device(1), body(2), { signal: impatient.signal })
-    const third = out.send('a', device(1), body(3), { signal })
+    const send = (n: number, call: SendCall): Promise<void> => out.send('a', device(1), body(n), call)
+    const patient = [send(1, { signal })]
+    const given = [send(2, { signal: impatient.signal, kept: true }), send(3, { signal: impatient.signal })]
+    patient.push(send(4, { signal }))
     impatient.abort(new PortError('DEADLINE_EXCEEDED'))
-    await expect(second).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+    for (const one of given) await expect(one).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
     open()
-    await Promise.all([first, third])
-    expect(sent).toEqual([1, 2, 3])
-    await expect(out.send('a', device(1), body(4), { signal: impatient.signal })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+    await Promise.all(patient)
+    expect(sent).toEqual([1, 2, 4])
+    await expect(send(5, { signal: impatient.signal })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
   })
 
   test('memory is bounded while the data plane is away', async () => {

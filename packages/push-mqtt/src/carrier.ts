@@ -77,12 +77,12 @@ export class Carrier {
   async start(withinMs: number, signal: AbortSignal): Promise<void> {
     const late = AbortSignal.timeout(withinMs)
     await this.#settle(AbortSignal.any([signal, late])).catch((error: unknown) => {
-      throw late.aborted ? this.noSharing() : error
+      throw late.aborted ? this.#noSharing() : error
     })
     this.#checkLater()
   }
 
-  noSharing(): Error {
+  #noSharing(): Error {
     const { broker } = this.parts
     return broker.error(
       'CONFIG_INVALID',

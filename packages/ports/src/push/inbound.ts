@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { type Clock, sleep } from '../clock.js'
 import { withContext } from '../context.js'
 import type { MessageDefinition } from '../define.js'
@@ -44,6 +45,8 @@ export class Inbound {
   readonly #handlers = new Map<string, { readonly definition: MessageDefinition; readonly handler: InboundHandler }>()
   readonly #running = new Map<string, Promise<void>>()
   readonly #handled = new Set<string>()
+  /** Answers that are on their way, one a device. */
+  readonly #answering = new Map<string, AbortController>()
   #refused = 0
 
   constructor(
@@ -109,31 +112,44 @@ export class Inbound {
     }
   }
 
-  async #sync(device: string, { sync, journal: asked, cursors }: FromDevice<'sync'>): Promise<void> {
+  /** A device that asks again wants no former answer: what of it still waits for the engine is not sent. */
+  async #sync(device: string, frame: FromDevice<'sync'>): Promise<void> {
+    this.#answering.get(device)?.abort(new Error('asked again'))
+    const latest = new AbortController()
+    this.#answering.set(device, latest)
+    const signal = AbortSignal.any([this.signal, latest.signal])
+    // Every part listens to it.
+    setMaxListeners(0, signal)
+    try {
+      await this.#answerSync(device, frame, signal)
+    } catch (error) {
+      if (!latest.signal.aborted) throw error
+    } finally {
+      if (this.#answering.get(device) === latest) this.#answering.delete(device)
+    }
+  }
+
+  async #answerSync(device: string, { sync, journal: asked, cursors }: FromDevice<'sync'>, signal: AbortSignal): Promise<void> {
     const { journal } = this
     const now = this.clock.now()
     if (journal === undefined) {
-      return this.#answer(device, { kind: 'synced', sync, journal: 'none', parts: 0, cursors: {}, more: false, lost: [], sentAt: now })
+      const nothing = { journal: 'none', parts: 0, cursors: {}, more: false, lost: [] } as const
+      return this.#answer(device, { kind: 'synced', sync, ...nothing, sentAt: now }, signal)
     }
     const request = { cursors: asked === undefined || asked === journal.id ? cursors : {}, maxEntries: PAGE_ENTRIES, maxBytes: PAGE_BYTES }
-    const page = await journal.replay(device, request, now, { signal: this.signal })
+    const page = await journal.replay(device, request, now, { signal })
     const sending = page.entries.map(({ id, stream, sequence, previous, expiresAt, receiptTo, bytes: body }, part) => {
       const place = { journal: journal.id, stream, sequence, previous }
       const receipt = receiptTo === undefined ? {} : { receiptTo }
-      return this.#answer(device, { kind: 'message', id, place, expiresAt, sentAt: now, ...receipt, sync, part, body })
+      return this.#answer(device, { kind: 'message', id, place, expiresAt, sentAt: now, ...receipt, sync, part, body }, signal)
     })
     const { cursors: reached, more, lost } = page
     sending.push(
-      this.#answer(device, {
-        kind: 'synced',
-        sync,
-        journal: journal.id,
-        parts: page.entries.length,
-        cursors: reached,
-        more,
-        lost,
-        sentAt: now,
-      }),
+      this.#answer(
+        device,
+        { kind: 'synced', sync, journal: journal.id, parts: page.entries.length, cursors: reached, more, lost, sentAt: now },
+        signal,
+      ),
     )
     await Promise.all(sending)
   }
@@ -216,8 +232,8 @@ export class Inbound {
     return Math.round(Math.min(Math.max(expiresAt, now + MIN_REMEMBER_MS), now + MAX_TTL_MS))
   }
 
-  async #answer(device: string, frame: DownFrame): Promise<void> {
-    await this.driver.send({ device }, encodeFrame(frame), { signal: this.signal })
+  async #answer(device: string, frame: DownFrame, signal = this.signal): Promise<void> {
+    await this.driver.send({ device }, encodeFrame(frame), { signal })
   }
 }
 
