@@ -66,10 +66,10 @@ async function stocked(shop: ShopClient): Promise<readonly Product[]> {
 async function changePrices(shop: ShopClient, tally: Tally, products: readonly Product[], until: number): Promise<void> {
   while (Date.now() < until - PRICE_EVERY_MS) {
     const { ean, cents } = products[Math.floor(Math.random() * products.length)]!
-    const changedAt = Date.now()
+    tally.priceAskedAt.set(ean, Date.now())
     try {
       const { revision } = await shop.changePrice(ean, Math.max(50, Math.round(cents * (0.9 + Math.random() * 0.2))))
-      tally.prices.set(ean, { revision, changedAt })
+      tally.prices.set(ean, { revision })
       tally.priceChanges += 1
     } catch (error) {
       // A server that is away for a moment changes no price, and nobody was promised one.

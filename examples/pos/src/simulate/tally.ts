@@ -7,7 +7,9 @@ export class Tally {
   /** Receipts by sale id, and how often each was handled: once is right. */
   readonly receipts = new Map<string, number>()
   /** The last revision of each product whose price was changed. */
-  readonly prices = new Map<string, { readonly revision: number; readonly changedAt: number }>()
+  readonly prices = new Map<string, { readonly revision: number }>()
+  /** When the last change of each product's price was asked for: its push may come before the answer. */
+  readonly priceAskedAt = new Map<string, number>()
   readonly saleMs = new Latencies()
   readonly receiptMs = new Latencies()
   readonly priceMs = new Latencies()

@@ -134,8 +134,8 @@ export class SimulatedTill {
     const known = this.#prices.get(ean)
     if (known === undefined || known.revision >= revision) return
     this.#prices.set(ean, { ...known, cents, revision })
-    const last = this.tally.prices.get(ean)
-    if (last?.revision === revision) this.tally.priceMs.add(Date.now() - last.changedAt)
+    const askedAt = this.tally.priceAskedAt.get(ean)
+    if (askedAt !== undefined) this.tally.priceMs.add(Date.now() - askedAt)
   }
 }
 
