@@ -2,10 +2,17 @@ import { GetQueueAttributesCommand, GetQueueUrlCommand, PurgeQueueCommand, SendM
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { whyMissing } from '@pdvend/engines'
 import { type Clock, type DriverJob, type JobDriver, type Lease, newId, systemClock } from '@pdvend/ports'
+import { Claims } from '../src/bucket/claims.js'
+import { Payloads } from '../src/bucket/offload.js'
+import { openBucketStore } from '../src/bucket/store.js'
 import { ATTRIBUTE, pack } from '../src/codec.js'
 import { manifest } from '../src/index.js'
+import { Later } from '../src/later.js'
 import { MAX_MESSAGE_BYTES } from '../src/limits.js'
 import { queueName, type QueueRole } from '../src/queues.js'
+import { Sender } from '../src/sender.js'
+import { sqsClients } from '../src/sqs/client.js'
+import { Queues } from '../src/sqs/queues.js'
 import { deps, openDriver, settingsOf, until, within } from './open.js'
 import { type JobsEngine, startSqs } from './sqs-engine.js'
 
@@ -83,6 +90,25 @@ suite(`what SQS does not keep by itself${missing === undefined ? '' : ` (skipped
     expect(await receive(driver, 2_000)).toEqual([])
     await until(async () => (await depth('jobs'))[1] === 1, 5_000)
     expect(await depth('later')).toEqual([0, 0, 0])
+  }, 30_000)
+
+  test('a process that dies between the two steps of a move leaves the job twice, never lost, and not early', async () => {
+    await lay(jobOf(Date.now() + 12 * MINUTE_MS))
+    const settings = await settingsOf(engine.env)
+    const [store, queues] = [openBucketStore(settings), new Queues(sqsClients(settings))]
+    const { clock, log } = deps()
+    const [payloads, claims] = [new Payloads(store), new Claims(store, clock, 1_000)]
+    const sender = new Sender({ queues, payloads, claims, clock, prefix: 'pdvend-', offloadBytes: MAX_MESSAGE_BYTES })
+    const queue = await queues.get(queueName('pdvend-', NAME, 'later'))
+    const [message] = await queue.receive({ max: 1, waitSeconds: 1, visibilitySeconds: 1 })
+    const dying = new Proxy(queue, {
+      get: (target, field) => (field === 'delete' ? () => Promise.reject(new Error('dies here')) : (Reflect.get(target, field) as unknown)),
+    })
+    await expect(new Later({ sender, clock, log }).hop(dying, NAME, message!, within(5_000))).rejects.toThrow('dies here')
+    expect(await depth('jobs')).toEqual([0, 1, 0])
+    await until(async () => String(await depth('later')) === '1,0,0', 5_000)
+    queues.close()
+    store.close()
   }, 30_000)
 
   test('a job whose time has come runs once, as what it was: id, times, attempt and crashes', async () => {
