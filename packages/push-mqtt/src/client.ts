@@ -11,6 +11,8 @@ const RECEIVE_MAXIMUM = 1_000
 const SEND_MAXIMUM = 1_000
 /** CONNACK: the version is not supported, in MQTT 3.1.1 and 5. */
 const WRONG_VERSION: readonly unknown[] = [1, 0x84]
+/** How long goodbye may take, in milliseconds: mqtt.js may not end a WebSocket that is still being opened. */
+const END_MS = 1_000
 const CLOSED_EARLY = 'closed before CONNACK'
 
 export type ProtocolLevel = 4 | 5
@@ -119,7 +121,8 @@ export async function connect(
 export async function end(client: MqttClient, politely = false): Promise<void> {
   client.removeAllListeners('message')
   client.on('error', () => {})
-  await client.endAsync(!politely || !client.connected).catch(() => {})
+  const ended = client.endAsync(!politely || !client.connected).catch(() => {})
+  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, END_MS).unref())])
 }
 
 /** @throws PERMISSION_DENIED naming the filter */
