@@ -111,15 +111,21 @@ async function privacyTask({ client, bucket: Bucket }: Store, missing: boolean):
 
 async function lifecycleTask({ client, bucket: Bucket }: Store, missing: boolean): Promise<Task> {
   const step = { kind: 'lifecycle rule', name: RULE.ID!, detail: 'unfinished multipart uploads are aborted after 7 days' }
-  const put = (others: readonly LifecycleRule[]) =>
-    client.send(new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules: [...others, RULE] } }))
-  if (missing) return { step: { ...step, change: 'create' }, apply: () => put([]).catch(unlessUnknown) }
-  const found = await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket })).catch(absent('NoSuchLifecycleConfiguration'))
+  const read = () => client.send(new GetBucketLifecycleConfigurationCommand({ Bucket })).catch(absent('NoSuchLifecycleConfiguration'))
+  // Read again: the jobs' own provisioning may have added a rule to the same bucket since the plan was made.
+  const apply = async (): Promise<void> => {
+    const now = await read()
+    if (now === 'unknown') return
+    const Rules = [...(now?.Rules ?? []).filter(({ ID }) => ID !== RULE.ID), RULE]
+    await client.send(new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules } })).catch(unlessUnknown)
+  }
+  if (missing) return { step: { ...step, change: 'create' }, apply }
+  const found = await read()
   if (found === 'unknown') return { step: { ...step, change: 'keep', detail: 'this store has none' } }
   const rules = found?.Rules ?? []
   if (rules.some(({ Status, AbortIncompleteMultipartUpload }) => Status === 'Enabled' && AbortIncompleteMultipartUpload !== undefined))
     return { step: { ...step, change: 'keep' } }
-  return { step: { ...step, change: found === undefined ? 'create' : 'update' }, apply: () => put(rules).catch(unlessUnknown) }
+  return { step: { ...step, change: found === undefined ? 'create' : 'update' }, apply }
 }
 
 /** What S3 has and other stores may not: refused as unknown, or as XML that they do not understand. */

@@ -1,3 +1,4 @@
+import { GetBucketLifecycleConfigurationCommand, type LifecycleRule, PutBucketLifecycleConfigurationCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type AwsProxy, whyMissing } from '@pdvend/engines'
 import { manifest } from '../src/index.js'
@@ -37,6 +38,18 @@ suite(`provision${missing === undefined ? '' : ` (skipped: ${missing})`}`, () =>
     const again = await plan({})
     expect(changes(again.steps)).toEqual(['keep bucket', 'keep public access block', 'keep lifecycle rule'])
     await again.close()
+  })
+
+  test('keeps a rule that came between the plan and its application', async () => {
+    const Bucket = 'provisioned-two'
+    const late: LifecycleRule = { ID: 'theirs', Status: 'Enabled', Filter: { Prefix: 'old/' }, Expiration: { Days: 9 } }
+    const first = await plan({ PDVEND_BLOB_BUCKET: Bucket })
+    await first.apply()
+    await store.client.send(new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules: [late] } }))
+    await first.apply()
+    await first.close()
+    const { Rules = [] } = await store.client.send(new GetBucketLifecycleConfigurationCommand({ Bucket }))
+    expect(Rules.map(({ ID }) => ID).toSorted()).toEqual(['pdvend-unfinished-uploads', 'theirs'])
   })
 
   test("refuses another's bucket, and one in another region", async () => {
