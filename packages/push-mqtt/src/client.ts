@@ -122,7 +122,11 @@ export async function end(client: MqttClient, politely = false): Promise<void> {
   client.removeAllListeners('message')
   client.on('error', () => {})
   const ended = client.endAsync(!politely || !client.connected).catch(() => {})
-  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, END_MS).unref())])
+  let late: NodeJS.Timeout | undefined
+  const enough = new Promise<void>((resolve) => (late = setTimeout(resolve, END_MS)))
+  await Promise.race([ended, enough])
+  clearTimeout(late)
+  client.stream.destroy()
 }
 
 /** @throws PERMISSION_DENIED naming the filter */
