@@ -54,7 +54,7 @@ export async function admit(wire: Wire, parts: AdmissionParts): Promise<void> {
   const denied = missing(connect, identity)
   if (denied !== undefined) return refuse('notAuthorized', `${denied} is not allowed`)
   const known = parts.clients.of(connect.clientId)
-  known.turn = known.turn.then(async () => {
+  const turn = known.turn.then(async () => {
     known.connection?.end('DUPLICATE_CLIENTID')
     const sessionExpiry = sessionOf(connect, parts.limits)
     const upstream = await Upstream.open(parts.brokerPort, connect, sessionExpiry).catch(String)
@@ -66,7 +66,9 @@ export async function admit(wire: Wire, parts: AdmissionParts): Promise<void> {
     packets.send(welcome(client, upstream.welcome.sessionPresent, assigned))
     client.start()
   })
-  await known.turn
+  // One that fails does not keep the next ones out.
+  known.turn = turn.catch(() => {})
+  await turn
 }
 
 function welcome(client: Client, sessionPresent: boolean, assigned: string | undefined): IConnackPacket {
