@@ -132,12 +132,16 @@ export class Link {
   /** From credentials to the end of the connection. */
   async #once(): Promise<End> {
     const { status } = this.parts
+    const { signal } = this.#ended
     if (status.get() !== 'denied' && status.get() !== 'offline') status.set('connecting')
     try {
-      const end = await this.#live(await this.#usable())
+      const connection = await orAborted(this.#usable(), signal)
+      signal.throwIfAborted()
+      const end = await this.#live(connection)
       this.#settle(end)
       return end
     } catch (error) {
+      if (signal.aborted) return 'closed'
       const denied = isDenial(error)
       status.set(denied ? 'denied' : 'offline', asPortError(error, denied ? 'PERMISSION_DENIED' : 'UNAVAILABLE'))
       return 'lost'
@@ -295,6 +299,15 @@ export class Link {
     this.#announcer = new Announcer(this.parts.now)
     if (!this.#ended.signal.aborted) this.parts.status.set('connecting')
   }
+}
+
+/** The app's endpoint may take its time; who closes meanwhile waits for nothing. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }
 
 function inPackets(topics: readonly string[]): string[][] {
