@@ -265,7 +265,8 @@ suite(`push through AWS IoT when things break${skipped}`, () => {
       await proxy?.stop()
     })
 
-    const kinds = faultKinds.filter((kind) => !['flippedBit', 'partialFailure'].includes(kind))
+    // Bits flip in objects of S3 and parts of batches fail; the bridge has a clock of its own, which opening.test.ts sets wrong.
+    const kinds = faultKinds.filter((kind) => !['flippedBit', 'partialFailure', 'clockSkew'].includes(kind))
     test.each(kinds)(
       '%s at three strengths: accepted or refused with a code in time, nothing accepted lost, well within five seconds',
       async (kind) => {
@@ -303,14 +304,16 @@ suite(`push through AWS IoT when things break${skipped}`, () => {
         accepted.push(n)
         await until(() => accepted.every((each) => notes.includes(each)), 'all that was accepted is handled', 20_000)
         const recoveredMs = Date.now() - healedAt
+        const struck = proxy.hits[kind] ?? 0
         figures(kind, {
           accepted: accepted.length,
           of: n,
           codes: [...codes].join('|') || '-',
           slowest,
           recoveredMs,
-          struck: proxy.hits[kind] ?? 0,
+          struck,
         })
+        expect(struck).toBeGreaterThan(0)
         expect(new Set(notes).size).toBe(notes.length)
         expect(notes).toEqual([...notes].sort((a, b) => a - b))
         expect(slowest).toBeLessThan(6_000)

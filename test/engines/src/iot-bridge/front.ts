@@ -80,7 +80,8 @@ export class Front implements Breakable {
     const reply = await this.parts.answer(request)
     await this.#thawed
     if (!('ok' in reply)) return this.#refuse(request, reply, outgoing)
-    outgoing.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(reply.ok))
+    const body = JSON.stringify(reply.ok)
+    outgoing.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
   }
 
   #refuse({ method, path }: ProxiedRequest, refusal: Refusal, outgoing: ServerResponse): void {
