@@ -42,7 +42,7 @@ if (onEngines.length > 0) {
 }
 
 const rows = (chosen.length > 0 ? selected : tested).map((workspace) => tryAgain(workspace, rowOf(workspace)))
-if (process.env.PDVEND_FAILURES_FILE) appendFileSync(process.env.PDVEND_FAILURES_FILE, describeFailures(rows))
+if (process.env.TEST_FAILURES_FILE) appendFileSync(process.env.TEST_FAILURES_FILE, describeFailures(rows))
 process.exitCode = printReport(rows, { broken, failSkips: process.env.CI === 'true' || process.env.CI === '1' }) ? 0 : 1
 
 async function test(some, options = []) {
