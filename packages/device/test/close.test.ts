@@ -10,7 +10,7 @@ beforeAll(async () => {
   broker = createServer(() => void (connections += 1)).listen(0, '127.0.0.1')
   await once(broker, 'listening')
 })
-afterAll(() => broker.close())
+afterAll(() => void broker.close())
 
 test('who closes while a connection is being looked for waits for nothing, and connects no more', async () => {
   let found!: (connection: DeviceConnection) => void
