@@ -33,7 +33,7 @@ test('who closes in the very moment in which it is found connects no more', asyn
   let closing: Promise<void> | undefined
   const device = connectDevice({
     connection: async () => {
-      queueMicrotask(() => (closing = device.close()))
+      queueMicrotask(() => void (closing = device.close()))
       return connection()
     },
   })
