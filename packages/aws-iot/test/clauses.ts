@@ -24,7 +24,7 @@ export function describeClauses(title: string, { manifest, start, missing, leftO
       const name = `${clause.id} ${clause.title}`
       const why = missing ?? leftOut[clause.id] ?? clause.engine?.map((ability) => leftOut[ability]).find((reason) => reason !== undefined)
       if (why === undefined) test(name, async () => void (await runCase(suite, clause, manifest, engine)), 95_000)
-      else test.skip(`${name} (skipped: left out on this engine: ${why})`, () => {})
+      else test.skip(`${name} (skipped: ${missing === undefined ? 'left out on this engine: ' : ''}${why})`, () => {})
     }
   })
 }
