@@ -1,4 +1,4 @@
-import { backoffMs, type Clock, PortError, type SendCall, sleep, type Target } from '@pdvend/ports'
+import { backoffMs, type Clock, orAborted, PortError, type SendCall, sleep, type Target } from '@pdvend/ports'
 import type { Settings } from './config.js'
 import { broker } from './errors.js'
 import { PUBLISHES_PER_SECOND } from './limits.js'
@@ -106,12 +106,4 @@ export class Outlet {
       }
     }
   }
-}
-
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

@@ -1,5 +1,5 @@
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
-import { backoffMs, type Clock, type DeviceConnection, PortError, type RetryPolicy, sleep } from '@pdvend/ports/wire'
+import { backoffMs, type Clock, type DeviceConnection, orAborted, PortError, type RetryPolicy, sleep } from '@pdvend/ports/wire'
 import { Announcer } from './announcer.js'
 import type { StatusLine } from './status.js'
 import { Window } from './window.js'
@@ -135,6 +135,7 @@ export class Link {
     const { signal } = this.#ended
     if (status.get() !== 'denied' && status.get() !== 'offline') status.set('connecting')
     try {
+      // The app's endpoint may take its time; who closes meanwhile waits for nothing.
       const connection = await orAborted(this.#usable(), signal)
       signal.throwIfAborted()
       const end = await this.#live(connection)
@@ -299,15 +300,6 @@ export class Link {
     this.#announcer = new Announcer(this.parts.now)
     if (!this.#ended.signal.aborted) this.parts.status.set('connecting')
   }
-}
-
-/** The app's endpoint may take its time; who closes meanwhile waits for nothing. */
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }
 
 function inPackets(topics: readonly string[]): string[][] {

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import type { Clock, ClockTimer, InboundHandlers, Logger, Target } from '@pdvend/ports'
+import { type Clock, type ClockTimer, type InboundHandlers, type Logger, orAborted, type Target } from '@pdvend/ports'
 import type { Broker } from './broker.js'
 import type { Connection } from './connection.js'
 import { PresenceBook } from './presence.js'
@@ -168,13 +168,4 @@ export class Carrier {
     await Promise.race([handling, enough])
     timer.cancel()
   }
-}
-
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason as Error)
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import mqtt, { type MqttClient } from 'mqtt'
-import { type Clock, type Logger, PortError, sleep } from '@pdvend/ports'
+import { type Clock, type Logger, orAborted, PortError, sleep } from '@pdvend/ports'
 import type { Election } from './election.js'
 import { reachable } from './election.js'
 import { type Identity, sign, usernameOf } from './tokens.js'
@@ -43,13 +43,13 @@ export class AppClient {
   async ready(signal: AbortSignal): Promise<MqttClient> {
     if (this.#client?.connected) return this.#client
     this.#connecting ??= this.#connect().finally(() => (this.#connecting = undefined))
-    return aborted(this.#connecting, signal)
+    return orAborted(this.#connecting, signal)
   }
 
   /** Resolves when the host has it. */
   async publish(topic: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
     const client = this.#client?.connected ? this.#client : await this.ready(signal)
-    await aborted(
+    await orAborted(
       new Promise<void>((resolve, reject) => {
         client.publish(topic, bytes as Buffer, { qos: 1 }, (error) => (error ? reject(lost(error)) : resolve()))
       }),
@@ -155,14 +155,5 @@ function lost(cause?: unknown): PortError {
     adapter: 'local-push',
     detail: 'the connection to the push host was lost',
     ...(cause === undefined ? {} : { cause }),
-  })
-}
-
-function aborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason as Error)
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })
 }

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { orAborted } from '../abort.js'
 import type { CallOptions } from '../call.js'
 import { Calls } from '../calls.js'
 import { effective } from '../capabilities.js'
@@ -342,14 +343,4 @@ export class PushNotifications implements AsyncDisposable {
     const place = { adapter: this.#calls.adapter, operation }
     return PortError.is(error) ? error.with(place) : new PortError('INTERNAL', { ...place, cause: error })
   }
-}
-
-/** `work`, or the signal's reason when that comes first. */
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason as Error)
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

@@ -218,6 +218,7 @@ export function errorText(error: unknown): string {
 }
 
 export { type Announcement, ConnectionVersions, decodeAnnouncement, encodeAnnouncement, lastVersion } from './announcement.js'
+export { orAborted } from '../abort.js'
 export { type Clock, type ClockTimer, sleep, systemClock } from '../clock.js'
 export { decodeEnvelope, encodeCloudEvent, type Envelope } from '../cloud-event.js'
 export type { MessageDefinition } from '../define.js'
