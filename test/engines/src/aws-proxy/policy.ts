@@ -1,5 +1,6 @@
 import { formFields } from './form.js'
 import type { AwsService, ProxiedRequest } from './types.js'
+import { wildcards } from './wildcards.js'
 
 /** A statement that allows, as manifests give their permissions. */
 export interface Allowed {
@@ -41,7 +42,10 @@ export function lacking(allowed: readonly Allowed[], rights: readonly Right[], a
   const effective = allowed.filter(met)
   return rights.find(
     ({ action, resource }) =>
-      !effective.some(({ actions, resources }) => actions.includes(action) && resources.some((pattern) => matches(pattern, resource))),
+      !effective.some(
+        ({ actions, resources }) =>
+          actions.includes(action) && resources.some((pattern) => new RegExp(`^${wildcards(pattern)}$`).test(resource)),
+      ),
   )
 }
 
@@ -107,15 +111,6 @@ function ofIot({ method, path, query }: ProxiedRequest, at: (resource: string) =
   if (more === 'messages') return [right('SendDirectMessage', client)]
   if (more === 'subscriptions') return [right('ListSubscriptions', client)]
   return [right(method === 'DELETE' ? 'DeleteConnection' : 'GetConnection', client)]
-}
-
-/** `*` and `?` of a resource's pattern. */
-function matches(pattern: string, resource: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '[\\s\\S]*')
-    .replaceAll('?', '[\\s\\S]')
-  return new RegExp(`^${source}$`).test(resource)
 }
 
 function decode(text: string): string {

@@ -1,3 +1,4 @@
+import { literal, wildcards } from '../aws-proxy/wildcards.js'
 import type { PolicyDocument, PolicyStatement } from './types.js'
 
 /** Says whether an action, e.g. `iot:Publish`, is allowed on a resource without its prefix, e.g. `topic/pdv/a`. */
@@ -39,20 +40,14 @@ function ruleOf(statement: PolicyStatement, { clientId }: PolicyPlace): Rule {
   return { deny: statement.Effect === 'Deny', actions: many(statement.Action).map((action) => glob(action)), resources }
 }
 
-/** `*` is any text, `?` any one character; the client id stands for itself, wildcards in it included. */
+/** A pattern with its wildcards; the client id stands for itself, wildcards in it included. */
 function glob(pattern: string, clientId?: string): RegExp {
-  const source = pattern.split(/(\$\{[^}]*\}|[*?])/).map((part) => {
-    if (part === '*') return '.*'
-    if (part === '?') return '.'
-    if (!part.startsWith('${')) return literal(part)
+  const source = pattern.split(/(\$\{[^}]*\})/).map((part) => {
+    if (!part.startsWith('${')) return wildcards(part)
     if (part !== '${iot:ClientId}') throw new Error(`the bridge knows no policy variable ${part}`)
     return clientId === undefined ? '(?!)' : literal(clientId)
   })
-  return new RegExp(`^${source.join('')}$`, 's')
-}
-
-function literal(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+  return new RegExp(`^${source.join('')}$`)
 }
 
 function many<T>(value: T | readonly T[]): readonly T[] {
