@@ -38,6 +38,8 @@ const RULES: Readonly<Record<string, PackageRule>> = {
   },
   // Stands alone: it is of use to whoever has a Kafka, with or without this SDK.
   '@pdvend/kafka-share-consumer': { imports: [], vendors: { '@platformatic/kafka': ANYWHERE } },
+  // What the adapters of AWS share; each brings its own client.
+  '@pdvend/client-aws': { imports: ['@pdvend/ports'], vendors: {} },
   // What the push adapters over MQTT share; its settings, which their manifests import, load no vendor.
   '@pdvend/push-mqtt': {
     imports: ['@pdvend/ports', '@pdvend/push-journal'],
@@ -53,9 +55,13 @@ const RULES: Readonly<Record<string, PackageRule>> = {
       '@platformatic/kafka': /^packages\/oss-kafka\/src\/(client\/platformatic|jobs\/share)/,
     },
   },
+  '@pdvend/aws-firehose': {
+    imports: ['@pdvend/ports', '@pdvend/client-aws'],
+    vendors: { zod: ANYWHERE, '@aws-sdk/client-firehose': ADAPTER_FILES },
+  },
   // One file a subject of the protocol, and each of them builds requests of the SDK.
   '@pdvend/aws-s3': {
-    imports: ['@pdvend/ports'],
+    imports: ['@pdvend/ports', '@pdvend/client-aws'],
     vendors: {
       zod: ANYWHERE,
       '@aws-sdk/client-s3': /^packages\/aws-s3\/src\/(client|codec|copies|driver|multipart|probe|provision|signer|uploads)\.ts$/,
@@ -64,7 +70,7 @@ const RULES: Readonly<Record<string, PackageRule>> = {
   },
   // The authorizer is a Lambda function of its own, with nothing but the client that is there anyway.
   '@pdvend/aws-iot': {
-    imports: ['@pdvend/ports', '@pdvend/push-mqtt'],
+    imports: ['@pdvend/ports', '@pdvend/client-aws', '@pdvend/push-mqtt'],
     vendors: {
       zod: ANYWHERE,
       '@aws-sdk/client-iot-data-plane': /^packages\/aws-iot\/src\/(data-plane|authorizer\/index)\.ts$/,
@@ -72,7 +78,7 @@ const RULES: Readonly<Record<string, PackageRule>> = {
   },
   // Requests are built where their subject is; the bucket has one file that does it.
   '@pdvend/aws-sqs': {
-    imports: ['@pdvend/ports'],
+    imports: ['@pdvend/ports', '@pdvend/client-aws'],
     vendors: {
       zod: ANYWHERE,
       '@aws-sdk/client-s3': /^packages\/aws-sqs\/src\/(bucket\/store|provision\/\w+|renewal)\.ts$/,

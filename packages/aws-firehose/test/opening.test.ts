@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { whyMissing } from '@pdvend/engines'
+import { awsSessions, whyMissing } from '@pdvend/engines'
 import { defineEvent } from '@pdvend/ports'
 import { z } from 'zod'
 import { proxiedFirehose } from './firehose-engine.js'
@@ -71,22 +71,9 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
   test('a session that ends while the app runs is fetched anew, and nothing is lost', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'pdvend-aws-'))
     try {
-      const [script, counter, file] = ['credentials.mjs', 'counter', 'config'].map((name) => join(folder, name))
-      await writeFile(counter!, '0')
-      await writeFile(
-        script!,
-        `#!${process.execPath}
-import { readFileSync, writeFileSync } from 'node:fs'
-const number = Number(readFileSync(${JSON.stringify(counter)}, 'utf8')) + 1
-writeFileSync(${JSON.stringify(counter)}, String(number))
-const Expiration = new Date(Date.now() + 3_600_000).toISOString()
-console.log(JSON.stringify({ Version: 1, AccessKeyId: 'temporary', SecretAccessKey: 'secret', SessionToken: 'token-' + number, Expiration }))
-`,
-      )
-      await chmod(script!, 0o755)
-      await writeFile(file!, `[profile shop]\ncredential_process = ${script}\nregion = us-east-1\n`)
+      const profile = await awsSessions(folder)
       withoutAws()
-      Object.assign(process.env, { AWS_PROFILE: 'shop', AWS_CONFIG_FILE: file })
+      Object.assign(process.env, profile)
       const event = defineEvent('opening.session', { data: z.int() })
       await using telemetry = await openTelemetry(engine, join(folder, 'spool'), none)
       telemetry.emit(event, 1)

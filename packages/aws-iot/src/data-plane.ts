@@ -10,6 +10,7 @@ import {
   PublishCommand,
   SendDirectMessageCommand,
 } from '@aws-sdk/client-iot-data-plane'
+import { clientBase, renewing } from '@pdvend/client-aws'
 import type { Clock, PortError } from '@pdvend/ports'
 import type { Settings } from './config.js'
 import { fail, wrong } from './errors.js'
@@ -33,19 +34,11 @@ export class DataPlane {
     private readonly settings: Settings,
     private readonly clock: Clock,
   ) {
-    const { endpoint, accessKey, secretKey, requestTimeoutMs } = settings
-    const region = regionOf(settings)
-    if ((accessKey === undefined) !== (secretKey === undefined))
-      throw wrong('PDVEND_PUSH_ACCESS_KEY and PDVEND_PUSH_SECRET_KEY belong together: set both or neither')
+    const { requestTimeoutMs } = settings
     const agent = { keepAlive: true, maxSockets: MAX_SOCKETS }
-    this.#client = new IoTDataPlaneClient({
-      maxAttempts: 1,
-      endpoint,
+    const client = new IoTDataPlaneClient({
+      ...clientBase('aws-iot', 'PDVEND_PUSH', { ...settings, region: regionOf(settings) }),
       cacheMiddleware: true,
-      ...(region === undefined ? {} : { region }),
-      ...(accessKey === undefined || secretKey === undefined
-        ? {}
-        : { credentials: { accessKeyId: accessKey, secretAccessKey: secretKey.reveal() } }),
       requestHandler: {
         httpAgent: new HttpAgent(agent),
         httpsAgent: new HttpsAgent(agent),
@@ -54,6 +47,7 @@ export class DataPlane {
         throwOnRequestTimeout: true,
       },
     })
+    this.#client = renewing(client)
   }
 
   /** @throws CONFIG_INVALID without one */

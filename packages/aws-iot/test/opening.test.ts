@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { awsIot } from '@pdvend/aws-iot'
+import { awsSessions, startAwsProxy } from '@pdvend/engines'
 import { readSettings, silentLogger, systemClock } from '@pdvend/ports'
 import { type BridgeEngine, bridgeEngine, whyNoBridge } from './bridge.js'
 import { type Environment, issuing, note, openDriver, openPush, till, until } from './shop.js'
@@ -176,28 +177,13 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
   test('credentials that end while the app runs are fetched anew for the next connection', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'pdvend-iot-'))
     try {
-      const script = join(folder, 'credentials.mjs')
-      const counter = join(folder, 'counter')
-      await writeFile(counter, '0')
-      await writeFile(
-        script,
-        `#!${process.execPath}
-import { readFileSync, writeFileSync } from 'node:fs'
-const number = Number(readFileSync(${JSON.stringify(counter)}, 'utf8')) + 1
-writeFileSync(${JSON.stringify(counter)}, String(number))
-const Expiration = new Date(Date.now() + (number === 1 ? 301_000 : 3_600_000)).toISOString()
-console.log(JSON.stringify({ Version: 1, AccessKeyId: 'session-' + number, SecretAccessKey: 'secret', SessionToken: 'token/+' + number, Expiration }))
-`,
-      )
-      await chmod(script, 0o755)
-      const file = join(folder, 'config')
-      await writeFile(file, `[profile shop]\ncredential_process = ${script}\nregion = us-east-1\n`)
+      const profile = await awsSessions(folder, { accessKeyId: 'session-#', sessionToken: 'token/+#', firstLivesMs: 301_000 })
       for (const number of [1, 2]) {
         const session = { accessKeyId: `session-${number}`, secretAccessKey: 'secret', sessionToken: `token/+${number}` }
         engine.bridge.admit(number === 1 ? { ...session, expiresAt: Date.now() + 3_000 } : session)
       }
       for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) Reflect.deleteProperty(process.env, name)
-      Object.assign(process.env, { AWS_PROFILE: 'shop', AWS_CONFIG_FILE: file, AWS_SHARED_CREDENTIALS_FILE: '/none' })
+      Object.assign(process.env, profile)
       const none = { PDVEND_PUSH_ACCESS_KEY: undefined, PDVEND_PUSH_SECRET_KEY: undefined, PDVEND_PUSH_REGION: undefined }
       const env = settings({ ...none, PDVEND_PUSH_NAMESPACE: 'sessions' })
       const driver = await openDriver(env)
@@ -216,4 +202,31 @@ console.log(JSON.stringify({ Version: 1, AccessKeyId: 'session-' + number, Secre
       await rm(folder, { recursive: true })
     }
   }, 40_000)
+
+  test('a session that the data plane refuses before its end is fetched anew for the next try', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'pdvend-iot-'))
+    const proxy = await startAwsProxy({ service: 'iot', target: engine.bridge.url })
+    try {
+      const profile = await awsSessions(folder, { accessKeyId: 'early-#', sessionToken: 'early-token-#' })
+      for (const number of [1, 2])
+        engine.bridge.admit({ accessKeyId: `early-${number}`, secretAccessKey: 'secret', sessionToken: `early-token-${number}` })
+      for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) Reflect.deleteProperty(process.env, name)
+      Object.assign(process.env, profile)
+      const none = { PDVEND_PUSH_ACCESS_KEY: undefined, PDVEND_PUSH_SECRET_KEY: undefined, PDVEND_PUSH_REGION: undefined }
+      const byProxy = { PDVEND_PUSH_ENDPOINT: proxy.url, PDVEND_PUSH_VIA: 'http', PDVEND_PUSH_NAMESPACE: 'early' }
+      const driver = await openDriver(settings({ ...none, ...byProxy }))
+      try {
+        const send = () => driver.send({ all: true }, Buffer.from('x'), { signal: AbortSignal.timeout(10_000) })
+        await send()
+        proxy.expire('early-token-1')
+        await expect(send()).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true })
+        await send()
+      } finally {
+        await driver.close()
+      }
+    } finally {
+      await proxy.stop()
+      await rm(folder, { recursive: true })
+    }
+  }, 30_000)
 })

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
-import { PortError } from '@pdvend/ports'
+import { clientBase } from '@pdvend/client-aws'
 import type { Settings } from './config.js'
 import { Transport, type WireRequest } from './transport.js'
 
@@ -77,21 +77,9 @@ export type SignedPut = 'plain' | 'guarded' | 'unsafe'
 export const COPY_SOURCE = 'x-amz-copy-source'
 
 function sharedConfig(settings: Settings): S3ClientConfig {
-  const { region, endpoint, accessKey, secretKey } = settings
-  if ((accessKey === undefined) !== (secretKey === undefined))
-    throw new PortError('CONFIG_INVALID', {
-      adapter: 'aws-s3',
-      operation: 'open',
-      detail: 'PDVEND_BLOB_ACCESS_KEY and PDVEND_BLOB_SECRET_KEY belong together: give both, or neither for the chain of the SDK',
-    })
   return {
-    ...(region === undefined ? {} : { region }),
-    ...(endpoint === undefined ? {} : { endpoint }),
-    forcePathStyle: settings.pathStyle ?? endpoint !== undefined,
-    ...(accessKey === undefined || secretKey === undefined
-      ? {}
-      : { credentials: { accessKeyId: accessKey, secretAccessKey: secretKey.reveal() } }),
-    maxAttempts: 1,
+    ...clientBase('aws-s3', 'PDVEND_BLOB', settings),
+    forcePathStyle: settings.pathStyle ?? settings.endpoint !== undefined,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     expectContinueHeader: false,

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { type AwsProxy, whyMissing } from '@pdvend/engines'
+import { type AwsProxy, awsSessions, whyMissing } from '@pdvend/engines'
 import type { BlobDriver } from '@pdvend/ports'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openBlobs, openDriver } from './open.js'
@@ -65,24 +65,9 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
   test('a session that ends while the app runs is fetched anew, and nothing is lost', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'pdvend-aws-'))
     try {
-      const script = join(folder, 'credentials.mjs')
-      const counter = join(folder, 'counter')
-      await writeFile(counter, '0')
-      await writeFile(
-        script,
-        `#!${process.execPath}
-import { readFileSync, writeFileSync } from 'node:fs'
-const number = Number(readFileSync(${JSON.stringify(counter)}, 'utf8')) + 1
-writeFileSync(${JSON.stringify(counter)}, String(number))
-const Expiration = new Date(Date.now() + 3_600_000).toISOString()
-console.log(JSON.stringify({ Version: 1, AccessKeyId: 'temporary', SecretAccessKey: 'secret', SessionToken: 'token-' + number, Expiration }))
-`,
-      )
-      await chmod(script, 0o755)
-      const file = join(folder, 'config')
-      await writeFile(file, `[profile shop]\ncredential_process = ${script}\nregion = us-east-1\n`)
+      const profile = await awsSessions(folder)
       for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) Reflect.deleteProperty(process.env, name)
-      Object.assign(process.env, { AWS_PROFILE: 'shop', AWS_CONFIG_FILE: file, AWS_SHARED_CREDENTIALS_FILE: '/none' })
+      Object.assign(process.env, profile)
       await using blobs = await openBlobs(store, none)
       await blobs.put('session', 'first')
       store.proxy.expire('token-1')

@@ -1,10 +1,10 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { whyMissing } from '@pdvend/engines'
+import { awsSessions, whyMissing } from '@pdvend/engines'
 import { defineJob, handle, type JobDriver } from '@pdvend/ports'
 import { z } from 'zod'
 import { type Env, openDriver, openJobs, until } from './open.js'
@@ -135,23 +135,7 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
   test('a session that ends while the app runs is fetched anew: no job fails, none is lost', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'pdvend-sqs-'))
     try {
-      const script = join(folder, 'credentials.mjs')
-      const counter = join(folder, 'counter')
-      await writeFile(counter, '0')
-      await writeFile(
-        script,
-        `#!${process.execPath}
-import { readFileSync, writeFileSync } from 'node:fs'
-const number = Number(readFileSync(${JSON.stringify(counter)}, 'utf8')) + 1
-writeFileSync(${JSON.stringify(counter)}, String(number))
-const Expiration = new Date(Date.now() + 3_600_000).toISOString()
-console.log(JSON.stringify({ Version: 1, AccessKeyId: 'temporary', SecretAccessKey: 'secret', SessionToken: 'token-' + number, Expiration }))
-`,
-      )
-      await chmod(script, 0o755)
-      const file = join(folder, 'config')
-      await writeFile(file, `[profile shop]\ncredential_process = ${script}\nregion = us-east-1\n`)
-      withoutAws({ AWS_PROFILE: 'shop', AWS_CONFIG_FILE: file, AWS_SHARED_CREDENTIALS_FILE: '/none' })
+      withoutAws(await awsSessions(folder))
       const session = defineJob('session', { input: z.object({ n: z.number() }) })
       await engine.provision([session.name])
       await using queue = await openJobs(engine, none)

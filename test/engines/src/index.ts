@@ -11,6 +11,7 @@ export {
   type FaultKind,
   type Strength,
 } from './aws-proxy/index.js'
+export { awsSessions, type AwsSessionOptions } from './aws-session.js'
 export { launchers, launcherOf } from './catalog.js'
 export { wantedEngines } from './choice.js'
 export { startFaultyLink, type FaultyLink, type LinkFault } from './faulty-link.js'

@@ -1,33 +1,22 @@
 import { addAbortSignal, type Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import { type DriverCall, PortError } from '@pdvend/ports'
+import { clientBase, renewing } from '@pdvend/client-aws'
+import type { DriverCall, PortError } from '@pdvend/ports'
 import type { Settings } from '../config.js'
-import { fail } from '../errors.js'
-import { renewing } from '../renewal.js'
+import { ADAPTER, fail } from '../errors.js'
 import type { BucketStore, Found } from './types.js'
 
 const MAX_SOCKETS = 64
 
 /** The client of the bucket: tries once, since the port owns the retries. @throws CONFIG_INVALID for half a pair of keys */
 export function bucketClient(settings: Settings): S3Client {
-  const { region, bucketEndpoint, accessKey, secretKey, requestTimeoutMs } = settings
-  if ((accessKey === undefined) !== (secretKey === undefined))
-    throw new PortError('CONFIG_INVALID', {
-      adapter: 'aws-sqs',
-      operation: 'open',
-      detail: 'PDVEND_JOBS_ACCESS_KEY and PDVEND_JOBS_SECRET_KEY belong together: set both or neither',
-    })
+  const { bucketEndpoint, requestTimeoutMs } = settings
   const client = new S3Client({
-    maxAttempts: 1,
+    ...clientBase(ADAPTER, 'PDVEND_JOBS', { ...settings, endpoint: bucketEndpoint }),
     cacheMiddleware: true,
     expectContinueHeader: false,
     forcePathStyle: bucketEndpoint !== undefined,
-    ...(region === undefined ? {} : { region }),
-    ...(bucketEndpoint === undefined ? {} : { endpoint: bucketEndpoint }),
-    ...(accessKey === undefined || secretKey === undefined
-      ? {}
-      : { credentials: { accessKeyId: accessKey, secretAccessKey: secretKey.reveal() } }),
     requestHandler: {
       connectionTimeout: Math.min(requestTimeoutMs, 5_000),
       requestTimeout: requestTimeoutMs,
