@@ -9,11 +9,10 @@
 //
 // What failed is tried once more, alone. What passes then is told as flaky, with its first failure: such a test depends on how
 // busy the machine is, and is to be mended, but it says nothing against the change. What fails twice has failed.
-import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { describeFailures, printReport } from './test-report.mjs'
-import { tryAgain } from './try-again.mjs'
+import { closeTests, forgetResults } from './test-results.mjs'
 import { root, turbo, workspacesWith } from './turbo.mjs'
 import { workspaces } from './workspaces.mjs'
 
@@ -22,7 +21,7 @@ const ENGINES = '@pdvend/engines'
 
 const { chosen, rest } = splitFilters(process.argv.slice(2))
 const tested = workspaces().filter((workspace) => workspace.manifest.scripts?.test)
-for (const workspace of tested) rmSync(countsFile(workspace), { force: true })
+tested.forEach(forgetResults)
 
 // In the hash of the tests, so that a result with the browser tests skipped is not replayed once there is a browser.
 process.env.PDVEND_TEST_CHROMIUM ??= findBrowser() ?? ''
@@ -41,9 +40,7 @@ if (onEngines.length > 0) {
   await test(onEngines, rest.some((arg) => arg.startsWith('--concurrency')) ? [] : ['--concurrency=2'])
 }
 
-const rows = (chosen.length > 0 ? selected : tested).map((workspace) => tryAgain(workspace, rowOf(workspace)))
-if (process.env.TEST_FAILURES_FILE) appendFileSync(process.env.TEST_FAILURES_FILE, describeFailures(rows))
-process.exitCode = printReport(rows, { broken, failSkips: process.env.CI === 'true' || process.env.CI === '1' }) ? 0 : 1
+closeTests(chosen.length > 0 ? selected : tested, { broken })
 
 async function test(some, options = []) {
   if (some.length === 0) return
@@ -60,18 +57,6 @@ async function provision() {
   await run('build', [`--filter=${ENGINES}`], ['--output-logs=errors-only'])
   const { provisionWanted } = await import(pathToFileURL(join(root, 'test/engines/dist/index.js')).href)
   return provisionWanted((line) => console.log(`[engines] ${line}`))
-}
-
-/** A workspace without counts failed before its tests ran. */
-function rowOf(workspace) {
-  const { name } = workspace.manifest
-  if (existsSync(countsFile(workspace))) return { name, ...JSON.parse(readFileSync(countsFile(workspace), 'utf8')) }
-  const note = 'no result: nothing was built, or there is no test'
-  return { name, passed: 0, failed: 1, skipped: 0, seconds: 0, skips: {}, leftOut: {}, failures: [], contracts: [], note }
-}
-
-function countsFile(workspace) {
-  return join(workspace.folder, '.test-results/counts.json')
 }
 
 /** Turbo's arguments that choose workspaces, and the others. */
