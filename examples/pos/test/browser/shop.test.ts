@@ -26,6 +26,15 @@ async function problems(page: Page): Promise<readonly string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
 }
 
+/** As on a slow tablet: what waits for the next frame waits for a second. */
+function slowFrames(): void {
+  const later = setTimeout
+  Object.assign(globalThis, {
+    requestAnimationFrame: (draw: () => void) => later(draw, 1_000),
+    setTimeout: (run: () => void, ms = 0) => later(run, ms > 0 && ms <= 100 ? 1_000 : ms),
+  })
+}
+
 describeInBrowser('the point of sale in a browser', () => {
   const shop = new ShopProcess()
   let browser: Browser
@@ -69,6 +78,20 @@ describeInBrowser('the point of sale in a browser', () => {
     expect(await page.locator('.basket-line').count()).toBe(0)
     expect(await page.locator('.receipts a').count()).toBe(1)
     expect(complaints).toEqual([])
+    await context.close()
+  })
+
+  test('a receipt that comes while the page is still drawing is shown', async () => {
+    const { page, context } = await openPage(browser, 'about:blank')
+    await page.addInitScript(slowFrames)
+    await page.goto(`${shop.url}/till?till=till-slow`)
+    await page.waitForSelector('[data-status=online]')
+    await page.waitForSelector('.product')
+    await scan(page, rice.ean)
+    await page.click('.basket-foot button')
+    await page.getByRole('button', { name: 'Pix' }).click()
+    await page.getByRole('button', { name: 'Concluir venda' }).click()
+    await page.waitForSelector('.done a')
     await context.close()
   })
 

@@ -32,12 +32,14 @@ export function useStore<S extends object, T>(store: Store<S>, select: (state: S
   const selector = useRef(select)
   last.current = selected
   selector.current = select
-  useEffect(
-    () =>
-      store.listen(() => {
-        if (!Object.is(selector.current(store.state), last.current)) draw(undefined as never)
-      }),
-    [store],
-  )
+  useEffect(() => {
+    const look = (): void => {
+      if (!Object.is(selector.current(store.state), last.current)) draw(undefined as never)
+    }
+    const stop = store.listen(look)
+    // Between the drawing and this effect a frame may have passed, and what came meanwhile was told to nobody.
+    look()
+    return stop
+  }, [store])
   return selected
 }
