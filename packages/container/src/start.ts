@@ -18,6 +18,7 @@ import { spoolDirectory } from './own-settings.js'
 import { type GivenOptions, portClasses, type PortInstances, type PortSettings, telemetryCloseMs } from './port-classes.js'
 import { configError, type ConfigProblem } from './problems.js'
 import { type AppJob, planPort } from './provision.js'
+import { whileUnready } from './unready.js'
 
 export interface StartDeps {
   readonly clock: Clock
@@ -40,8 +41,8 @@ export interface OpenPorts {
 export type Facts = Readonly<Record<string, string>>
 
 /**
- * Opens the plan's adapters of the ports in `only`, in the order of `portNames`, within the time for starting. When one fails, or engines turn
- * out to lack required capabilities, what had been opened is closed again.
+ * Opens the plan's adapters of the ports in `only`, in the order of `portNames`, within the time for starting. What fails because its engine
+ * is not ready is tried again for a moment. When one fails, or engines turn out to lack required capabilities, what had been opened is closed again.
  * @throws CONFIG_INVALID | DEADLINE_EXCEEDED | what the adapter's `open` throws
  */
 export async function openPorts(choices: Choices, plan: Plan, only: readonly PortName[], deps: StartDeps): Promise<OpenPorts> {
@@ -51,14 +52,18 @@ export async function openPorts(choices: Choices, plan: Plan, only: readonly Por
   const facts: Partial<Record<PortName, Facts>> = {}
   const gaps: ConfigProblem[] = []
   const end = performance.now() + plan.own.startMs
+  const patiently = <T>(port: PortName, attempt: () => Promise<T>): Promise<T> =>
+    whileUnready(end, attempt, ({ error, ...how }) =>
+      deps.log.warn({ port, adapter: plan.adapters[port].name, ...how, error: error.message }, 'the engine is not ready; trying again'),
+    )
   try {
     for (const port of portNames.filter((name) => only.includes(name))) {
       const adapter = plan.adapters[port]
-      const driver = await openDriver(plan, port, Math.max(1, end - performance.now()), deps)
+      const driver = await patiently(port, () => openDriver(plan, port, Math.max(1, end - performance.now()), deps))
       watch.add(port, adapter.name, driver)
       instances[port] = await openPort(port, driver, plan, deps, watch, stack)
       gaps.push(...capabilityProblems(choices, adapter, driver.capabilities ?? adapter.capabilities, plan.profile, plan.source))
-      if (port === 'jobs') gaps.push(...(await missingQueues(plan, deps)))
+      if (port === 'jobs') gaps.push(...(await patiently(port, () => missingQueues(plan, deps))))
       facts[port] = driver.facts ?? {}
       deps.log.debug({ port, adapter: adapter.name }, 'opened')
     }

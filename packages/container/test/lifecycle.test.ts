@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import { BlobStorage, PortError } from '@pdvend/ports'
 import { defineApp, isConfigError } from '../src/index.js'
 import { useOwnDirectory } from './own-directory.js'
@@ -112,12 +112,14 @@ describe('bad input', () => {
 
 describe('a start that fails', () => {
   test('closes what was open, in reverse, and names adapter and settings', async () => {
+    const random = jest.spyOn(Math, 'random').mockReturnValue(0)
     const refused = new PortError('UNAVAILABLE', { detail: 'connection refused' })
     const { journal, error } = await failedStart({}, { jobs: { open: fails(refused) } })
-    expect(journal).toEqual(['open telemetry', 'open blob', 'open jobs', 'close blob', 'close telemetry'])
+    random.mockRestore()
+    expect(journal).toEqual(['open telemetry', 'open blob', 'open jobs', 'open jobs', 'open jobs', 'close blob', 'close telemetry'])
     expect(error.code).toBe('UNAVAILABLE')
     expect(error.message).toBe(
-      'test-jobs.open(): UNAVAILABLE: connection refused; check PDVEND_JOBS_BROKERS, PDVEND_JOBS_TLS, PDVEND_JOBS_MODE',
+      'test-jobs.open(): UNAVAILABLE after 3 attempts: connection refused; check PDVEND_JOBS_BROKERS, PDVEND_JOBS_TLS, PDVEND_JOBS_MODE',
     )
   })
 

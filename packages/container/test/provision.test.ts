@@ -124,6 +124,18 @@ describe('start', () => {
     expect(journal.filter((line) => /^close (?!plan)/.test(line))).toHaveLength(4)
   })
 
+  test('asks for the queues again where the engine is not ready', async () => {
+    const local = profileWithQueues(new Set(jobs.map(({ name }) => name)))
+    let asked = 0
+    const provision: typeof local.jobs.provision = async (...given) => {
+      if (asked++ === 0) throw new PortError('UNAVAILABLE', { detail: 'HTTP 503' })
+      return local.jobs.provision(...given)
+    }
+    const app = defineApp({ profiles: { local: { ...local, jobs: { ...local.jobs, provision } } }, jobs, signals: [] })
+    await (await app.start({})).close()
+    expect(asked).toBe(2)
+  })
+
   test('asks for no queue where the app names no jobs, and looks at none without the port', async () => {
     const bare = defineApp({ profiles: { local: profileWithQueues(new Set()) }, signals: [] })
     await (await bare.start({})).close()

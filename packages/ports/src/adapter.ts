@@ -45,7 +45,8 @@ export interface AdapterManifest<
   /** What the adapter can do at its best; an engine that can do less says so in its driver's `capabilities`. */
   readonly capabilities: Capabilities
   /**
-   * Connects and proves that the engine answers, or fails naming the setting to check.
+   * Connects and proves that the engine answers, or fails naming the setting to check. One that throws holds nothing any more:
+   * after UNAVAILABLE or RATE_LIMITED it is called again, where the error is retryable.
    * @throws CONFIG_INVALID | UNAVAILABLE | UNAUTHENTICATED | PERMISSION_DENIED | NOT_FOUND (e.g. the bucket)
    */
   open(settings: SettingsOf<Shape>, deps: AdapterDeps): Promise<PortTypes[Port]['driver']>
