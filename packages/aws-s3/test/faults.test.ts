@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { type AwsProxy, type FaultKind, strengths, whyMissing } from '@pdvend/engines'
+import { type AwsProxy, codesUnder, faultKinds, strengths, whyMissing } from '@pdvend/engines'
 import { type BlobStorage, PortError, type PortErrorCode } from '@pdvend/ports'
 import { bytesOf, openBlobs } from './open.js'
 import { startMiniStack, type TestStore } from './store.js'
@@ -12,27 +12,6 @@ const SLACK_MS = 10_000
 const RECOVERY_MS = 5_000
 const PART_BYTES = 5 * 1_048_576
 
-const OUTAGES: readonly PortErrorCode[] = ['UNAVAILABLE', 'RATE_LIMITED', 'DEADLINE_EXCEEDED', 'CANCELED']
-const EXPECTED: Readonly<Partial<Record<FaultKind, readonly PortErrorCode[]>>> = {
-  flippedBit: ['INTEGRITY_FAILED'],
-  denied: ['PERMISSION_DENIED'],
-}
-const KINDS: readonly FaultKind[] = [
-  'throttle',
-  'internalError',
-  'unavailable',
-  'reset',
-  'lostReply',
-  'blackHole',
-  'slowBody',
-  'cutBody',
-  'flippedBit',
-  'clockSkew',
-  'partialFailure',
-  'expiredToken',
-  'denied',
-]
-
 const missing = await whyMissing('ministack')
 const suite = missing === undefined ? describe : describe.skip
 suite(`every fault at three strengths${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
@@ -41,7 +20,7 @@ suite(`every fault at three strengths${missing === undefined ? '' : ` (skipped: 
   afterEach(() => store.proxy.inject())
   afterAll(() => store?.stop(), 60_000)
 
-  test.each(KINDS)(
+  test.each(faultKinds)(
     '%s: a typed error or success in time, nothing accepted is lost, and the store is back at once',
     async (kind) => {
       for (const strength of strengths) {
@@ -52,7 +31,7 @@ suite(`every fault at three strengths${missing === undefined ? '' : ` (skipped: 
           const ledger = new Ledger(blobs)
           await ledger.prepare()
           store.proxy.inject({ kind, strength })
-          await ledger.work([...OUTAGES, ...(EXPECTED[kind] ?? [])])
+          await ledger.work(codesUnder(kind))
           store.proxy.inject()
           await ledger.recovers()
           await ledger.balances()

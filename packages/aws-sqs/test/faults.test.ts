@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { spawnChild } from '@pdvend/contract'
-import { type FaultKind, type Strength, strengths, whyMissing } from '@pdvend/engines'
+import { codesUnder, type FaultKind, faultKinds, type Strength, strengths, whyMissing } from '@pdvend/engines'
 import { defineJob, handle, type JobDefinition, type JobQueue, PortError, type PortErrorCode, retryAfter } from '@pdvend/ports'
 import { z } from 'zod'
 import { openJobs, until } from './open.js'
@@ -19,26 +19,8 @@ const LEASE_MS = 2_000
 const DRAINED_MS = 30_000
 const HASTY = { PDVEND_JOBS_REQUEST_TIMEOUT_MS: '500', PDVEND_JOBS_OFFLOAD_BYTES: '1024' }
 
-const OUTAGES: readonly PortErrorCode[] = ['UNAVAILABLE', 'RATE_LIMITED', 'DEADLINE_EXCEEDED', 'CANCELED']
-const EXPECTED: Readonly<Partial<Record<FaultKind, readonly PortErrorCode[]>>> = {
-  denied: ['PERMISSION_DENIED'],
-  flippedBit: ['INTEGRITY_FAILED'],
-}
 /** `flippedBit` meets bodies of S3 objects alone. */
-const ON_SQS: readonly FaultKind[] = [
-  'throttle',
-  'internalError',
-  'unavailable',
-  'reset',
-  'lostReply',
-  'blackHole',
-  'slowBody',
-  'cutBody',
-  'clockSkew',
-  'partialFailure',
-  'expiredToken',
-  'denied',
-]
+const ON_SQS = faultKinds.filter((kind) => kind !== 'flippedBit')
 const ON_BUCKET: readonly FaultKind[] = ['unavailable', 'reset', 'lostReply', 'blackHole', 'slowBody', 'flippedBit', 'clockSkew', 'denied']
 
 const numbered = z.object({ n: z.number(), bulk: z.string().optional() })
@@ -176,7 +158,7 @@ suite(`jobs under every fault${missing === undefined ? '' : ` (skipped: ${missin
       try {
         await ledger.begin()
         proxy.inject({ kind, strength })
-        await ledger.work([...OUTAGES, ...(EXPECTED[kind] ?? [])])
+        await ledger.work(codesUnder(kind))
         proxy.inject()
         await ledger.recovers()
         await ledger.balances()

@@ -1,6 +1,7 @@
 export { startAwsHome, whyNoAwsHome, type AwsHome, type AwsHomeOptions } from './aws-home.js'
 export {
   type Allowed,
+  codesUnder,
   faultKinds,
   startAwsProxy,
   strengths,

@@ -29,6 +29,15 @@ export const faultKinds = [
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
+/** What a call may end with while the service is away, slow or refuses for a while. */
+const OUTAGE = ['UNAVAILABLE', 'RATE_LIMITED', 'DEADLINE_EXCEEDED', 'CANCELED'] as const
+
+/** The codes of errors that a port may give while a fault is on; every other one hides what has happened. */
+export function codesUnder(kind: FaultKind): readonly ((typeof OUTAGE)[number] | 'INTEGRITY_FAILED' | 'PERMISSION_DENIED')[] {
+  if (kind === 'flippedBit') return [...OUTAGE, 'INTEGRITY_FAILED']
+  return kind === 'denied' ? [...OUTAGE, 'PERMISSION_DENIED'] : OUTAGE
+}
+
 export const strengths = ['light', 'medium', 'heavy'] as const
 export type Strength = (typeof strengths)[number]
 

@@ -1,4 +1,4 @@
 export type { Allowed } from './policy.js'
-export { faultKinds, strengths, type Fault, type FaultKind, type Strength } from './faults.js'
+export { codesUnder, faultKinds, strengths, type Fault, type FaultKind, type Strength } from './faults.js'
 export { startAwsProxy, type AwsProxy, type AwsProxyOptions } from './proxy.js'
 export type { AwsService } from './types.js'
