@@ -25,6 +25,7 @@ import {
   type DriverPage,
   type DriverPut,
   type Etag,
+  isModifiedSince,
   PortError,
   type SignedForm,
   type SignedUrl,
@@ -326,10 +327,7 @@ class AwsS3Driver implements BlobDriver {
     const range = fromContentRange(output.ContentRange) ?? { offset: 0, length, sizeBytes: length }
     const info = toInfo(key, range.sizeBytes, output)
     // A time to come is none to HTTP, and S3 ignores it.
-    if (
-      options.ifModifiedSince !== undefined &&
-      info.modifiedAt.getTime() <= Math.floor(options.ifModifiedSince.getTime() / 1_000) * 1_000
-    ) {
+    if (!isModifiedSince(info.modifiedAt, options.ifModifiedSince)) {
       response.destroy()
       throw new PortError('PRECONDITION_FAILED', { detail: 'the blob was not modified since' })
     }

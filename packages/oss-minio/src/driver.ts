@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import {
   type AdapterDeps,
+  attributesOf,
   type BlobBody,
   type BlobCapabilities,
   type BlobDriver,
@@ -157,7 +158,7 @@ class OssMinioDriver implements BlobDriver {
         atOnce: this.settings.partsAtOnce,
       } as const
       const { etag, sizeBytes } = await uploadParts(target, gathered.parts)
-      return { ...infoOf(key, options), etag, sizeBytes, modifiedAt: new Date(this.clock.now()) }
+      return { key, ...attributesOf(options), etag, sizeBytes, modifiedAt: new Date(this.clock.now()) }
     } catch (cause) {
       throw await this.#refused(cause, key, name, options)
     }
@@ -183,7 +184,8 @@ class OssMinioDriver implements BlobDriver {
       ...(sha256 === undefined ? {} : { bodySha256: sha256 }),
     })
     return {
-      ...infoOf(key, options),
+      key,
+      ...attributesOf(options),
       etag: bareEtag(header(answer, 'etag') ?? ''),
       sizeBytes: bytes.byteLength,
       modifiedAt: new Date(header(answer, 'date') ?? this.clock.now()),
@@ -304,19 +306,6 @@ class OssMinioDriver implements BlobDriver {
 function conditionHeaders(condition: WriteCondition | undefined): Record<string, string> {
   if (condition === undefined) return {}
   return 'create' in condition ? { 'if-none-match': '*' } : { 'if-match': quotedEtag(condition.replace) }
-}
-
-function infoOf(key: string, options: DriverPut): Omit<BlobInfo, 'etag' | 'sizeBytes' | 'modifiedAt'> {
-  const { contentType, contentEncoding, contentLanguage, contentDisposition, cacheControl, metadata } = options
-  return {
-    key,
-    contentType,
-    ...(contentEncoding === undefined ? {} : { contentEncoding }),
-    ...(contentLanguage === undefined ? {} : { contentLanguage }),
-    ...(contentDisposition === undefined ? {} : { contentDisposition }),
-    ...(cacheControl === undefined ? {} : { cacheControl }),
-    metadata,
-  }
 }
 
 function isMissing(error: PortError): boolean {

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { createHash } from 'node:crypto'
-import { type BlobRange, type DriverBlob, type DriverGet, PortError, resolveRange } from '@pdvend/ports'
+import { type BlobRange, type DriverBlob, type DriverGet, isModifiedSince, PortError, resolveRange } from '@pdvend/ports'
 import { BodyStream, readAll, type Verifier } from './client/body.js'
 import type { S3Client, S3Request } from './client/s3-client.js'
 import { S3Error } from './client/s3-error.js'
@@ -39,7 +39,8 @@ export async function openBlob(client: S3Client, key: string, name: string, opti
       new PortError('INTERNAL', { detail: `the store gave another range than ${JSON.stringify(range)}`, outcome: 'not-applied' }),
     )
   const info = toInfo(key, headers, served.total)
-  if (!isModified(info.modifiedAt, options))
+  // Asked again, for a store may look at one condition alone.
+  if (!isModifiedSince(info.modifiedAt, options.ifModifiedSince))
     return leave(new PortError('PRECONDITION_FAILED', { detail: 'the blob was not modified since' }))
   const verifier = status === 200 ? verifierOf(headers) : undefined
   const explained = (error: Error, received: number): Promise<Error> =>
@@ -63,7 +64,8 @@ async function emptyPart(client: S3Client, key: string, name: string, options: D
   const wanted = resolveRange(options.range, sizeBytes)
   if (wanted === undefined || wanted.length > 0) throw new PortError('RANGE_NOT_SATISFIABLE', { detail: beyond(sizeBytes) })
   const info = toInfo(key, headers, sizeBytes)
-  if (!isModified(info.modifiedAt, options)) throw new PortError('PRECONDITION_FAILED', { detail: 'the blob was not modified since' })
+  if (!isModifiedSince(info.modifiedAt, options.ifModifiedSince))
+    throw new PortError('PRECONDITION_FAILED', { detail: 'the blob was not modified since' })
   return { info, range: wanted, body: once(new Uint8Array()) }
 }
 
@@ -96,11 +98,6 @@ function servedRange({ status, headers }: WireAnswer): { offset: number; length:
   return parts === null
     ? { offset: 0, length, total: length }
     : { offset: Number(parts[1]), length: Number(parts[2]) - Number(parts[1]) + 1, total: Number(parts[3]) }
-}
-
-/** Whole seconds, as in HTTP; asked again here, for a store may look at one condition alone. */
-function isModified(modifiedAt: Date, { ifModifiedSince }: DriverGet): boolean {
-  return ifModifiedSince === undefined || Math.floor(modifiedAt.getTime() / 1_000) > Math.floor(ifModifiedSince.getTime() / 1_000)
 }
 
 /** Of the whole body, where the store keeps a digest of the whole [B98]. */

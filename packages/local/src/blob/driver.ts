@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import {
   type AdapterDeps,
+  attributesOf,
   type BlobAttributes,
   type BlobBody,
   type BlobDriver,
@@ -17,6 +18,7 @@ import {
   type DriverPage,
   type DriverPut,
   type Etag,
+  isModifiedSince,
   type Logger,
   PortError,
   resolveRange,
@@ -291,24 +293,6 @@ const encoder = new TextEncoder()
 const encode = (key: string): Uint8Array => encoder.encode(key)
 const neverAborted = (): AbortSignal => new AbortController().signal
 
-function attributesOf({
-  contentType,
-  contentEncoding,
-  contentLanguage,
-  contentDisposition,
-  cacheControl,
-  metadata,
-}: BlobAttributes): BlobAttributes {
-  return {
-    contentType,
-    ...(contentEncoding === undefined ? {} : { contentEncoding }),
-    ...(contentLanguage === undefined ? {} : { contentLanguage }),
-    ...(contentDisposition === undefined ? {} : { contentDisposition }),
-    ...(cacheControl === undefined ? {} : { cacheControl }),
-    metadata,
-  }
-}
-
 function checkWrite(operation: string, key: string, current: Current | undefined, condition: WriteCondition | undefined): void {
   if (condition === undefined) return
   if ('create' in condition && current !== undefined) throw conflict(operation, key, 'the blob exists already')
@@ -319,9 +303,7 @@ function checkWrite(operation: string, key: string, current: Current | undefined
 function checkRead(entry: Entry, { ifMatch, ifNoneMatch, ifModifiedSince }: DriverGet, key: string): void {
   if (ifMatch !== undefined && entry.etag !== ifMatch) throw conflict('get', key, 'the blob is another version')
   if (ifNoneMatch !== undefined && entry.etag === ifNoneMatch) throw conflict('get', key, 'the blob is still that version')
-  // Whole seconds, as in HTTP, so that every adapter answers alike.
-  if (ifModifiedSince !== undefined && Math.floor(entry.modifiedMs / 1_000) <= Math.floor(ifModifiedSince.getTime() / 1_000))
-    throw conflict('get', key, 'the blob was not modified since')
+  if (!isModifiedSince(new Date(entry.modifiedMs), ifModifiedSince)) throw conflict('get', key, 'the blob was not modified since')
 }
 
 function conflict(operation: string, key: string, detail: string): PortError {

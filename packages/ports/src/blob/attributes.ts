@@ -40,6 +40,19 @@ export function checkAttributes(
   }
 }
 
+/** The attributes alone, out of what holds more; one that is not set stays absent. */
+export function attributesOf(from: BlobAttributes): BlobAttributes {
+  const { contentType, contentEncoding, contentLanguage, contentDisposition, cacheControl, metadata } = from
+  return {
+    contentType,
+    ...(contentEncoding === undefined ? {} : { contentEncoding }),
+    ...(contentLanguage === undefined ? {} : { contentLanguage }),
+    ...(contentDisposition === undefined ? {} : { contentDisposition }),
+    ...(cacheControl === undefined ? {} : { cacheControl }),
+    metadata,
+  }
+}
+
 /** @throws INVALID_ARGUMENT [B91] */
 export function checkContentType(contentType: unknown, place: PortErrorDetails = {}): string {
   if (typeof contentType === 'string' && contentType.length <= MAX_HEADER && CONTENT_TYPE.test(contentType)) return contentType

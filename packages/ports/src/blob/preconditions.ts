@@ -55,6 +55,11 @@ export function resolveRange(
   return { offset, length: Math.min(length, sizeBytes - offset) }
 }
 
+/** [B67] In whole seconds, as in HTTP, so that every adapter answers alike; true where no time is given. */
+export function isModifiedSince(modifiedAt: Date, since: Date | undefined): boolean {
+  return since === undefined || Math.floor(modifiedAt.getTime() / 1_000) > Math.floor(since.getTime() / 1_000)
+}
+
 function wholeBytes(field: string, value: unknown, place: PortErrorDetails): number {
   if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
   throw invalid(field, value, 'give a whole number of bytes from 0', place)
