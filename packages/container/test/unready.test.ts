@@ -12,7 +12,7 @@ useOwnDirectory()
 
 // Short waits.
 beforeEach(() => void jest.spyOn(Math, 'random').mockReturnValue(0.05))
-afterEach(() => jest.restoreAllMocks())
+afterEach(() => void jest.restoreAllMocks())
 
 const SECRET = 'c4n4ry-of-the-store'
 const unready = (details: PortErrorDetails = {}): PortError => new PortError('UNAVAILABLE', { detail: 'HTTP 503', ...details })
