@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
-import { clientBase } from '@pdvend/client-aws'
+import { clientBase, renewing } from '@pdvend/client-aws'
 import type { Settings } from './config.js'
+import { mayBeExpired } from './errors.js'
 import { Transport, type WireRequest } from './transport.js'
 
 /** Under this name a command's input carries its signal: options of `send` would make the SDK build its middleware anew (150 us). */
@@ -40,7 +41,7 @@ export function openStore(settings: Settings): Store {
     },
     { step: 'deserialize', priority: 'low', name: 'pdvendSignal' },
   )
-  return { client, transport, bucket: settings.bucket }
+  return { client: renewing(client, mayBeExpired), transport, bucket: settings.bucket }
 }
 
 /**

@@ -51,7 +51,7 @@ import {
 } from './codec.js'
 import { isAmazon, type Settings } from './config.js'
 import { Copier } from './copies.js'
-import { failed, mayBeExpired } from './errors.js'
+import { failed } from './errors.js'
 import { send } from './multipart.js'
 import { toAllow } from './permissions.js'
 import { ofAmazon, probe, type SignPut, type StoreTraits } from './probe.js'
@@ -106,7 +106,7 @@ async function prove(store: Store, settings: Settings, signal: AbortSignal, oper
   try {
     await store.client.send(cancellable(new ListObjectsV2Command({ Bucket: store.bucket, MaxKeys: 1 }), signal))
   } catch (cause) {
-    throw withMend(await refreshed(store, failed(operation, cause, store.bucket)), settings)
+    throw withMend(failed(operation, cause, store.bucket), settings)
   }
 }
 
@@ -120,13 +120,6 @@ async function measured(store: Store, settings: Settings, signPut: SignPut, sign
 function withMend(error: PortError, settings: Settings): PortError {
   const unexplained = error.code === 'PERMISSION_DENIED' && error.detail === undefined
   return unexplained ? error.with({ detail: toAllow(error.operation, settings) }) : error
-}
-
-/** After an expired token, makes the SDK fetch credentials anew, where they come from a source that can. */
-async function refreshed(store: Store, error: PortError): Promise<PortError> {
-  if (mayBeExpired(error.cause))
-    await (store.client.config.credentials as (options?: object) => Promise<unknown>)({ forceRefresh: true }).catch(() => undefined)
-  return error
 }
 
 /**
@@ -179,8 +172,8 @@ class AwsS3Driver implements BlobDriver {
           single: async (bytes, crc32) => {
             const checksum = body.sha256 === undefined ? { ChecksumCRC32: toCrc32(crc32) } : { ChecksumSHA256: toSha256(body.sha256) }
             const put = { Bucket: this.store.bucket, Key: key, Body: bytes, ...fields, ...checksum, ...toCondition(condition) }
-            const output = await this.store.client.send(cancellable(new PutObjectCommand(put), signal)).catch(async (cause: unknown) => {
-              throw await this.#failed('put', cause, key)
+            const output = await this.store.client.send(cancellable(new PutObjectCommand(put), signal)).catch((cause: unknown) => {
+              throw this.#failed('put', cause, key)
             })
             return info(output.ETag, bytes.byteLength, output.ChecksumSHA256)
           },
@@ -200,7 +193,7 @@ class AwsS3Driver implements BlobDriver {
         { partBytes, partsAtOnce, repeat: condition === undefined ? 'safe' : 'guarded', signal },
       )
     } catch (cause) {
-      throw this.#conditionLost(await this.#failed('put', cause, key), condition !== undefined)
+      throw this.#conditionLost(this.#failed('put', cause, key), condition !== undefined)
     }
   }
 
@@ -219,7 +212,7 @@ class AwsS3Driver implements BlobDriver {
       const output = await this.store.client.send(cancellable(command, signal))
       return await this.#opened(key, output, options)
     } catch (cause) {
-      const error = await this.#failed('get', cause, key)
+      const error = this.#failed('get', cause, key)
       if (error.code === 'RANGE_NOT_SATISFIABLE' && range !== undefined && 'suffix' in range) return this.#nothing(key, wanted, options)
       throw error
     }
@@ -231,7 +224,7 @@ class AwsS3Driver implements BlobDriver {
       const output = await this.store.client.send(cancellable(command, signal))
       return toInfo(key, output.ContentLength ?? 0, output)
     } catch (cause) {
-      throw await this.#failed('head', cause, key)
+      throw this.#failed('head', cause, key)
     }
   }
 
@@ -253,7 +246,7 @@ class AwsS3Driver implements BlobDriver {
       const next = page.IsTruncated === true ? page.NextContinuationToken : undefined
       return { entries: prefixes.length > 0 ? inByteOrder(entries) : entries, ...(next === undefined ? {} : { cursor: next }) }
     } catch (cause) {
-      throw await this.#failed('list', cause)
+      throw this.#failed('list', cause)
     }
   }
 
@@ -262,7 +255,7 @@ class AwsS3Driver implements BlobDriver {
     try {
       return await this.#copier.copy(from, to, fields, options)
     } catch (cause) {
-      throw await this.#failed('copy', cause, to)
+      throw this.#failed('copy', cause, to)
     }
   }
 
@@ -272,7 +265,7 @@ class AwsS3Driver implements BlobDriver {
     try {
       await this.store.client.send(cancellable(command, signal))
     } catch (cause) {
-      throw this.#conditionLost(await this.#failed('delete', cause, key), ifMatch !== undefined)
+      throw this.#conditionLost(this.#failed('delete', cause, key), ifMatch !== undefined)
     }
   }
 
@@ -297,7 +290,7 @@ class AwsS3Driver implements BlobDriver {
       }
       await Promise.all(Array.from({ length: Math.min(single.length, SINGLE_DELETES_AT_ONCE) }, lane))
     } catch (cause) {
-      throw await this.#failed('deleteMany', cause)
+      throw this.#failed('deleteMany', cause)
     }
     return keys.map((key) => errors.get(key))
   }
@@ -306,7 +299,7 @@ class AwsS3Driver implements BlobDriver {
     try {
       return await this.signer.sign(request)
     } catch (cause) {
-      throw await this.#failed('sign', cause, request.key)
+      throw this.#failed('sign', cause, request.key)
     }
   }
 
@@ -350,7 +343,7 @@ class AwsS3Driver implements BlobDriver {
       if (offset > info.sizeBytes) throw new PortError('RANGE_NOT_SATISFIABLE', { detail: `the blob has ${info.sizeBytes} bytes` })
       return { info, range: { offset, length: 0 }, body: none() }
     } catch (cause) {
-      throw await this.#failed('get', cause, key)
+      throw this.#failed('get', cause, key)
     }
   }
 
@@ -363,8 +356,8 @@ class AwsS3Driver implements BlobDriver {
     }
   }
 
-  async #failed(operation: string, cause: unknown, key?: string): Promise<PortError> {
-    return withMend(await refreshed(this.store, failed(operation, cause, key)), this.settings)
+  #failed(operation: string, cause: unknown, key?: string): PortError {
+    return withMend(failed(operation, cause, key), this.settings)
   }
 
   /** [B64] A condition on an object that is not there: S3 says 404 where others say 412. */

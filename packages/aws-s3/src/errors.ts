@@ -127,14 +127,11 @@ interface VendorError {
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> }
 }
 
-/** May it be that the session token had expired? */
+/** A 400 without a reason, as answers to HEAD have it: the session token may have expired. */
 export function mayBeExpired(cause: unknown): boolean {
-  const { Code, name, $metadata } = (cause ?? {}) as VendorError
-  const code = Code ?? name ?? ''
-  return EXPIRED.has(code) || ($metadata?.httpStatusCode === 400 && Code === undefined)
+  const { Code, $metadata } = (cause ?? {}) as VendorError
+  return $metadata?.httpStatusCode === 400 && Code === undefined
 }
-
-const EXPIRED = new Set(['ExpiredToken', 'TokenRefreshRequired'])
 
 /** Turns what the SDK threw into the port's error, with the id that AWS support asks for and the right region where S3 names it. */
 export function failed(operation: string, cause: unknown, target?: string): ReturnType<typeof fail> {

@@ -12,9 +12,9 @@ type Next = (args: unknown) => Promise<unknown>
 /**
  * The SDK keeps credentials until the time that came with them, also when a service refuses them earlier (seen with 3.1169). The
  * client fetches them anew then, once for all calls that were refused, so that the port's next try has them. Credentials that were
- * given and not fetched stay what they are.
+ * given and not fetched stay what they are. `alsoWhen`: refusals that a service gives without that name.
  */
-export function renewing<C extends Client>(client: C): C {
+export function renewing<C extends Client>(client: C, alsoWhen: (cause: unknown) => boolean = () => false): C {
   let renewal: Promise<unknown> | undefined
   const renew = (): Promise<unknown> => {
     const fetchAnew = client.config.credentials as (options: { readonly forceRefresh: boolean }) => Promise<unknown>
@@ -29,7 +29,7 @@ export function renewing<C extends Client>(client: C): C {
       try {
         return await next(args)
       } catch (cause) {
-        if (EXPIRED.has((cause as Error).name)) await renew()
+        if (EXPIRED.has((cause as Error).name) || alsoWhen(cause)) await renew()
         throw cause
       }
     },
