@@ -1,6 +1,7 @@
 import {
   backoffMs,
   type Clock,
+  type Cursors,
   type DeviceOutcome,
   type DownFrame,
   errorText,
@@ -52,6 +53,8 @@ export class Inbox {
   readonly #acknowledger: Acknowledger
   /** Up to where each stream has been taken in; `memory.progress` says up to where it is done. */
   #received: Record<string, number>
+  /** Streams that an answer was whole of. Before that a cursor would say that the retained state, which lies behind it, is here. */
+  readonly #whole: Set<string>
   #queue: Message[] = []
   #running: Promise<void> | undefined
   #full = false
@@ -60,6 +63,7 @@ export class Inbox {
   constructor(private readonly parts: InboxParts) {
     const { clock, memory } = parts
     this.#received = { ...memory.progress?.cursors }
+    this.#whole = new Set(Object.keys(this.#received))
     this.#acknowledger = new Acknowledger(
       clock,
       (frame) => parts.send(frame),
@@ -69,9 +73,9 @@ export class Inbox {
       ask: async (id) => {
         await this.#acknowledger.flush()
         const journal = memory.progress?.journal
-        await parts.send({ kind: 'sync', sync: id, ...(journal === undefined ? {} : { journal }), cursors: this.#received })
+        await parts.send({ kind: 'sync', sync: id, ...(journal === undefined ? {} : { journal }), cursors: this.#cursors() })
       },
-      take: (message) => this.#live(message),
+      take: (frame) => (frame.kind === 'heads' ? this.#heads(frame) : this.#live(frame)),
     })
   }
 
@@ -86,7 +90,7 @@ export class Inbox {
   take(frame: DownFrame): void {
     if (frame.kind === 'message') this.#message(frame)
     else if (frame.kind === 'synced') this.#synced(frame)
-    else if (frame.kind === 'heads') this.#heads(frame)
+    else if (frame.kind === 'heads' && !this.#sync.holds(frame)) this.#heads(frame)
   }
 
   /** The app's clock in milliseconds: a ttl is the app's, and tills have wrong clocks. */
@@ -139,10 +143,13 @@ export class Inbox {
   #synced(frame: Extract<DownFrame, { kind: 'synced' }>): void {
     if (!this.#sync.isWhole(frame.sync, frame.parts)) return
     this.#adopt(frame.journal)
-    for (const [stream, sequence] of Object.entries(frame.cursors))
+    for (const [stream, sequence] of Object.entries(frame.cursors)) {
       this.#received[stream] = Math.max(sequence, this.#received[stream] ?? -1)
+      this.#whole.add(stream)
+    }
     if (frame.lost.length > 0) this.parts.lost(frame.lost)
-    this.#full = frame.more
+    // What came while the queue was full may lie behind this answer.
+    this.#full ||= frame.more
     this.#sync.ended(frame.sentAt, frame.more)
     this.#pump()
   }
@@ -154,8 +161,13 @@ export class Inbox {
     if (former?.journal === journal) return
     memory.progress = { journal, cursors: {} }
     this.#received = {}
+    this.#whole.clear()
     this.#acknowledger.forget()
     if (former !== undefined) this.parts.lost(Object.keys(former.cursors))
+  }
+
+  #cursors(): Cursors {
+    return Object.fromEntries(Object.entries(this.#received).filter(([stream]) => this.#whole.has(stream)))
   }
 
   #enqueue(message: Message): void {
@@ -185,9 +197,10 @@ export class Inbox {
   async #caughtUp(): Promise<void> {
     const { memory } = this.parts
     const { progress } = memory
-    const skipped = Object.entries(this.#received).filter(([stream, at]) => progress?.cursors[stream] !== at)
+    const cursors = this.#cursors()
+    const skipped = Object.entries(cursors).filter(([stream, at]) => progress?.cursors[stream] !== at)
     if (progress !== undefined && skipped.length > 0) {
-      await memory.done({ journal: progress.journal, cursors: { ...this.#received } })
+      await memory.done({ journal: progress.journal, cursors })
       for (const [stream, at] of skipped) this.#acknowledger.add(stream, at)
     }
     if (this.#full && this.#queue.length === 0) {
@@ -223,7 +236,9 @@ export class Inbox {
     const failure = typeof end === 'string' ? undefined : end
     const current = memory.progress
     const fits = place !== undefined && current?.journal === place.journal
-    const progress = fits ? { journal: place.journal, cursors: { ...current.cursors, [place.stream]: place.sequence } } : undefined
+    // A stream that is new gets its first cursor once all of it is done: see `#caughtUp`.
+    const step = fits && Object.hasOwn(current.cursors, place.stream) ? { [place.stream]: place.sequence } : {}
+    const progress = fits ? { journal: place.journal, cursors: { ...current.cursors, ...step } } : undefined
     await memory.done(progress, { id: message.id, until: message.expiresAt + REMEMBER_MS })
     if (message.receiptTo !== undefined) this.#receipt(message, failure?.state ?? 'handled', failure?.error)
     if (fits) this.#acknowledger.add(place.stream, place.sequence, failure)

@@ -1,12 +1,13 @@
 import { backoffMs, type Clock, type ClockTimer, type DownFrame, newId } from '@pdvend/ports/wire'
 
-type Message = Extract<DownFrame, { kind: 'message' }>
+/** What the app says by itself; it may lie behind the answer that is on its way. */
+type Live = Extract<DownFrame, { kind: 'message' | 'heads' }>
 
 /** How long the app may be silent before the question is asked again: 2 s, then longer, with jitter. */
 const RETRY = { maxAttempts: Infinity, firstMs: 2_000, maxMs: 30_000 }
 /** How long after an answer with a hole the question is asked again, in milliseconds. */
 const BROKEN_MS = 200
-/** The most live messages held back while the past is being fetched; what does not fit is fetched after. */
+/** The most live frames held back while the past is being fetched; what does not fit is fetched after. */
 const MAX_HELD = 256
 
 interface Parts {
@@ -19,14 +20,14 @@ interface Parts {
 interface Owner {
   /** Sends the question. */
   ask(id: string): Promise<void>
-  /** Takes a live message that was held back. */
-  take(message: Message): void
+  /** Takes a live frame that was held back. */
+  take(frame: Live): void
 }
 
 /** The conversation by which a device learns what it missed: one question at a time, asked again until it is answered. */
 export class Sync {
-  #current: { readonly id: string; readonly askedAt: number; heard: boolean; parts: number } | undefined
-  #held: Message[] = []
+  #current: { readonly id: string; readonly askedAt: number; readonly early: boolean; heard: boolean; parts: number } | undefined
+  #held: Live[] = []
   #overflowed = false
   #timer: ClockTimer | undefined
   #attempt = 0
@@ -91,11 +92,14 @@ export class Sync {
     return false
   }
 
-  /** Keeps a live message for after the answer; false = no question is open. */
-  holds(message: Message): boolean {
+  /** Keeps a live frame for after the answer; false = no question is open. */
+  holds(frame: Live): boolean {
     if (this.#current === undefined || this.#quiet) return false
-    if (this.#held.length < MAX_HELD) this.#held.push(message)
+    if (this.#held.length < MAX_HELD) this.#held.push(frame)
     else this.#overflowed = true
+    const { heard, early, askedAt } = this.#current
+    // An app that was away is back: what it sends shall not wait until the question is due again. Once, for it may just be slow.
+    if (!heard && !early && this.parts.clock.now() - askedAt >= RETRY.firstMs) this.#put(true)
     return true
   }
 
@@ -110,7 +114,7 @@ export class Sync {
     this.#arm(this.parts.heartbeatMs * (0.8 + 0.4 * this.parts.random()))
     const held = this.#held
     this.#held = []
-    for (const message of held) this.owner.take(message)
+    for (const frame of held) this.owner.take(frame)
     if (this.#overflowed) this.start()
     this.#overflowed = false
     if (this.#current === undefined) this.parts.resyncing(false)
@@ -121,8 +125,8 @@ export class Sync {
     this.#put()
   }
 
-  #put(): void {
-    const question = { id: newId(), askedAt: this.parts.clock.now(), heard: false, parts: 0 }
+  #put(early = false): void {
+    const question = { id: newId(), askedAt: this.parts.clock.now(), early, heard: false, parts: 0 }
     this.#current = question
     this.#attempt += 1
     this.#arm(RETRY.firstMs / 2 + backoffMs(RETRY, this.#attempt, this.parts.random))
