@@ -212,6 +212,8 @@ class ConnectedDevice implements Device {
       options.store ?? (first === undefined ? memoryStore() : indexedDbStore(`pdvend-device-${first.device}`)),
     )
     let device = ''
+    /** The app knows the device in a group for which it has no grant; it has been told so, or `renew` got lost. */
+    let missedGrant = false
     const send = (frame: UpFrame, instance = 'app'): Promise<void> => link.publish(instance, encodeFrame(frame))
     const inbox = new Inbox({
       clock,
@@ -223,8 +225,21 @@ class ConnectedDevice implements Device {
       send,
       resyncing: (state) => this.#status.set(state ? 'resyncing' : 'online'),
       lost: (streams) => this.#resync.tell(streams),
+      grouped: (groups) => {
+        const lacking = link.lacks(groups)
+        // Asked for once: an app that has nothing newer would be asked for ever.
+        if (lacking && !missedGrant) renew()
+        missedGrant = lacking
+      },
       failed: (failure) => this.#failures.tell(failure),
     })
+    const renew = (): void => {
+      link.regrant().then(
+        (live) => live && inbox.connected(),
+        // The old grants hold; that groups are missing shows at the next heartbeat.
+        () => (missedGrant = false),
+      )
+    }
     const now = (): number => inbox.now()
     const outbox = new Outbox({ clock, memory, random, now, send, device: () => device })
     const answers = new Answers({ clock, memory, methods: this.#methods, now, send, device: () => device })
@@ -244,7 +259,7 @@ class ConnectedDevice implements Device {
         device = connection.device
         inbox.setClock(Date.parse(connection.issuedAt))
       },
-      received: (bytes) => take(bytes, inbox, outbox, answers, link),
+      received: (bytes) => take(bytes, inbox, outbox, answers, link, renew),
       connected: () => {
         inbox.connected()
         outbox.connected()
@@ -267,7 +282,7 @@ interface Parts {
   readonly link: Link
 }
 
-function take(bytes: Uint8Array, inbox: Inbox, outbox: Outbox, answers: Answers, link: Link): void {
+function take(bytes: Uint8Array, inbox: Inbox, outbox: Outbox, answers: Answers, link: Link, renew: () => void): void {
   let frame: ReturnType<typeof decodeDown>
   try {
     frame = decodeDown(bytes)
@@ -278,11 +293,7 @@ function take(bytes: Uint8Array, inbox: Inbox, outbox: Outbox, answers: Answers,
   if (frame.kind === 'settled') outbox.settled(frame)
   else if (frame.kind === 'takenOver') link.takenOver(frame.client)
   else if (frame.kind === 'rollCall') link.answerRollCall()
-  else if (frame.kind === 'renew')
-    link.regrant().then(
-      (live) => live && inbox.connected(),
-      () => {},
-    )
+  else if (frame.kind === 'renew') renew()
   else if (frame.kind === 'request') answers.take(frame).catch(() => {})
   else inbox.take(frame)
 }

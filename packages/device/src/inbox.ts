@@ -18,6 +18,8 @@ import { Sync } from './sync.js'
 const MAX_QUEUED = 256
 /** How long a handled id is remembered beyond the message's ttl, in milliseconds. */
 const REMEMBER_MS = 60_000
+/** How the stream of a group is named. */
+const GROUP = 'group:'
 
 type Message = Extract<DownFrame, { kind: 'message' }>
 
@@ -39,6 +41,8 @@ export interface InboxParts {
   send(frame: UpFrame, instance?: string): Promise<void>
   /** True: fetching what was missed. */
   resyncing(state: boolean): void
+  /** The device's groups, as the app's journal knows them. */
+  grouped(groups: readonly string[]): void
   /** Streams whose history is gone. */
   lost(streams: readonly string[]): void
   failed(failure: Failure): void
@@ -152,6 +156,7 @@ export class Inbox {
     this.#full ||= frame.more
     this.#sync.ended(frame.sentAt, frame.more)
     this.#pump()
+    this.parts.grouped(Object.keys(frame.cursors).flatMap((stream) => (stream.startsWith(GROUP) ? [stream.slice(GROUP.length)] : [])))
   }
 
   /** Another journal's sequences begin anew; what it cannot hand out any more is lost. */

@@ -51,6 +51,7 @@ export class Link {
   #refusedFresh = 0
   #fresh = false
   #resume: (() => void) | undefined
+  #regranting: Promise<unknown> = Promise.resolve()
   readonly #ended = new AbortController()
   #running: Promise<void> | undefined
 
@@ -78,10 +79,23 @@ export class Link {
    * The app has changed what this device may do: new topics at once, new credentials from the next connection on. False when
    * that next connection has to come at once, by the engine's way of granting.
    */
-  async regrant(): Promise<boolean> {
-    const former = this.#connection
+  regrant(): Promise<boolean> {
+    // One at a time: of two that overlap the former could undo what the latter did.
+    const turn = this.#regranting.then(() => this.#regrant())
+    this.#regranting = turn.catch(() => {})
+    return turn
+  }
+
+  /** Was the connection made before the device came to one of these groups? */
+  lacks(groups: readonly string[]): boolean {
+    const known = this.#connection?.groups
+    return known !== undefined && groups.some((group) => !known.includes(group))
+  }
+
+  async #regrant(): Promise<boolean> {
     const client = this.#client
     const next = await this.parts.connection()
+    const former = this.#connection
     if (client === undefined || client !== this.#client || former === undefined) return false
     this.#connection = next
     this.parts.renewed(next)

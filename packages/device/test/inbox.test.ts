@@ -64,6 +64,7 @@ async function start(store = memoryStore(), handle?: (n: number) => Promise<void
     heartbeatMs: 30_000,
     send: async (frame) => void sent.push(frame),
     resyncing: (state) => states.push(state),
+    grouped: () => {},
     lost: (streams) => lost.push(...streams),
     failed: () => {},
   })

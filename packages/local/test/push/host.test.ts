@@ -68,6 +68,49 @@ describe('the host of the embedded broker', () => {
     })
   }, 60_000)
 
+  test('a device that connects while it comes to a group, and so missed the word of it, hears that group at once', async () => {
+    const push = await openPush()
+    const before = await push.credentials.issue('till-4', { ttlMs: 60_000 })
+    await push.credentials.issue('till-4', { ttlMs: 60_000, groups: ['promo'] })
+    let fetched = 0
+    const device = connectDevice({
+      connection: async () => (++fetched === 1 ? before : push.credentials.issue('till-4', { ttlMs: 60_000 })),
+    })
+    const arrived = arrival(device, 1)
+    await online(device)
+    while (fetched < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+    await push.publish({ group: 'promo' }, note, { n: 1 })
+    await arrived
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    assert.equal(fetched, 2)
+    await device.close()
+    await push.close()
+  }, 10_000)
+
+  test('groups that change twice while the word of it is being followed end as they were said last', async () => {
+    const push = await openPush()
+    let hold: Promise<unknown> = Promise.resolve()
+    const device = connectDevice({
+      connection: async () => {
+        const connection = await push.credentials.issue('till-5', { ttlMs: 60_000 })
+        await hold
+        return connection
+      },
+    })
+    await push.credentials.issue('till-5', { ttlMs: 60_000, groups: ['promo'] })
+    await online(device)
+    hold = new Promise((resolve) => setTimeout(resolve, 200))
+    await push.credentials.issue('till-5', { ttlMs: 60_000, groups: [] })
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await push.credentials.issue('till-5', { ttlMs: 60_000, groups: ['promo'] })
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    const arrived = arrival(device, 1)
+    await push.publish({ group: 'promo' }, note, { n: 1 })
+    await arrived
+    await device.close()
+    await push.close()
+  }, 10_000)
+
   test("a page reaches the broker through the app's own HTTP server", async () => {
     const push = await openPush()
     const upgrade = await createPushUpgrade({ env: { PDVEND_LOCAL_DIR: directory } })

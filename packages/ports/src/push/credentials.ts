@@ -46,7 +46,7 @@ export class Credentials {
         const renew = encodeFrame({ kind: 'renew', sentAt: this.calls.clock.now() })
         await this.driver.send({ device: name }, renew, call)
       }
-      return connection
+      return { ...connection, groups: enrolment.groups }
     })
   }
 

@@ -34,6 +34,8 @@ export interface DeviceConnection {
   readonly expiresAt: string
   /** ISO 8601, the server's clock when this was made: a device whose own clock is wrong counts from here. */
   readonly issuedAt: string
+  /** The device's groups when this was made, by which the device sees that a change of them has passed it by. Set by the port. */
+  readonly groups?: readonly string[]
   /** Topic on which the device announces itself, retained and by a will, for engines that do not tell who is there. */
   readonly presence?: string
   /** `reconnect`: the engine fixes grants when a client connects, so new ones need a new connection. Default: they hold at once. */
