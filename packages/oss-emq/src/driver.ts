@@ -63,6 +63,7 @@ export async function openOssEmq(settings: Settings, deps: AdapterDeps): Promise
   const signer = await signerFrom(settings)
   const connection = await Connection.open({ endpoint, login, protocol: settings.protocol, clock, log }, signal)
   let journal: SharedJournal | undefined
+  let driver: OssEmq | undefined
   try {
     const { level, sharedSubscriptions } = connection.welcome
     if (!sharedSubscriptions) throw wrong('the broker has no shared subscriptions ($share)')
@@ -72,20 +73,19 @@ export async function openOssEmq(settings: Settings, deps: AdapterDeps): Promise
         signer === undefined ? 'PDVEND_PUSH_JWT_SECRET or PDVEND_PUSH_JWT_KEY_FILE' : 'PDVEND_PUSH_API_URL, to cut devices off'
       throw wrong(`device tokens need ${missing}`)
     }
-    const [anyone, opened] = await Promise.all([
-      letsAnyoneIn(endpoint, level, signal),
-      openJournal('oss-emq', settings, deps).then((made) => (journal = made)),
-      api?.ping(signal),
-    ])
+    const [anyone] = await Promise.all([letsAnyoneIn(endpoint, level, signal), api?.ping(signal)])
     if (anyone) {
       const detail = 'the broker lets in clients without a password: forbid that there (Mosquitto: allow_anonymous false)'
       if (settings.anonymous === 'refuse') throw wrong(`${detail}, or set PDVEND_PUSH_ANONYMOUS to warn`)
       log.warn({ port: 'push', adapter: 'oss-emq' }, detail)
     }
-    const driver = new OssEmq({ settings, instance, connection, journal: opened, api, signer, auth, deps })
+    // By itself: beside a check that fails it would be left open.
+    journal = await openJournal('oss-emq', settings, deps)
+    driver = new OssEmq({ settings, instance, connection, journal, api, signer, auth, deps })
     await driver.start(signal)
     return driver
   } catch (error) {
+    await driver?.close()
     await connection.close()
     await journal?.close()
     signal.throwIfAborted()
