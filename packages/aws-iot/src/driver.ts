@@ -54,6 +54,7 @@ export async function openAwsIot(settings: Settings, deps: AdapterDeps): Promise
   const plane = new DataPlane(settings, clock)
   let connection: Connection | undefined
   let journal: SharedJournal | undefined
+  let driver: AwsIot | undefined
   try {
     const region = await plane.region()
     const endpoint = {
@@ -77,12 +78,14 @@ export async function openAwsIot(settings: Settings, deps: AdapterDeps): Promise
       // Empty, it leaves nothing behind.
       plane.publish(record, '', { retain: true }, signal),
       knock(settings, urls, plane.now(), signal),
-      openJournal('aws-iot', settings, deps).then((made) => (journal = made)),
     ])
-    const driver = new AwsIot({ settings, urls, instance, region, plane, connection, journal, cuts, deps })
+    // By itself: beside a check that fails it would be left open.
+    journal = await openJournal('aws-iot', settings, deps)
+    driver = new AwsIot({ settings, urls, instance, region, plane, connection, journal, cuts, deps })
     await driver.start(signal)
     return driver
   } catch (error) {
+    await driver?.close()
     await connection?.close()
     await journal?.close()
     plane.close()
