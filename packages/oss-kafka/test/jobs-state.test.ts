@@ -57,6 +57,16 @@ describe('the state of a queue', () => {
     expect(log.state.size).toBe(0)
   })
 
+  test('who passes over the best still finds what others have left', () => {
+    const log = new Log()
+    const all = Array.from({ length: 10 }, () => log.job())
+    log.state.unpick(log.state.pick(10, 1))
+    for (const seq of all.slice(1, 9)) log.operate(claim(seq, `t${seq}`, 10, 100))
+    expect(seqs(log.state.pick(20, 1, 8))).toEqual([all[0]])
+    expect(seqs(log.state.pick(20, 1, 8))).toEqual([all[9]])
+    expect(seqs(log.state.pick(20, 1, 8))).toEqual([])
+  })
+
   test('of a key only the head is handed out, whatever its time and priority', () => {
     const log = new Log()
     const first = log.job({ key: 'k', dueAt: 50 })

@@ -350,12 +350,12 @@ export class QueueState {
       if (best === undefined) break
       if (best.stamp !== best.entry.stamp || best.entry.claiming) continue
       if (toPass-- > 0) passed.push(best)
-      else {
-        best.entry.claiming = true
-        picked.push(best.entry)
-      }
+      else picked.push(best.entry)
     }
+    // What the heap held of older states may have been counted as enough: then there was nothing to spare.
+    picked.unshift(...passed.splice(0, max - picked.length).map(({ entry }) => entry))
     for (const best of passed) this.#ready.push(best)
+    for (const entry of picked) entry.claiming = true
     return picked
   }
 
