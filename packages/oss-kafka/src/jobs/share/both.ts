@@ -37,7 +37,8 @@ export class BothEngines implements Omit<JobEngine, 'name' | 'takes' | 'gave'> {
     const last = due.filter(({ job }) => job.priority < 0)
     if (last.length > 0) {
       const waitMs = LOOK_MS[(await this.share.warm(options.names)) ? 0 : 1]
-      const before = await this.share.receive({ ...options, max: Math.max(1, options.max - first.length), waitMs })
+      // Where that fails, what is claimed is handed over all the same: let go, it would count as started and crashed.
+      const before = await this.share.receive({ ...options, max: Math.max(1, options.max - first.length), waitMs }).catch(() => [])
       return this.#fit([...first, ...before, ...last], options.max)
     }
     if (due.length > 0) return due
