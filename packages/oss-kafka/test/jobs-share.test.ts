@@ -75,4 +75,54 @@ else
         await kafka.stop!()
       }
     }, 120_000)
+
+    test('a job that the keeper cannot take yet stays here, at no delivery more; one whose settlement came late is not in flight for ever', async () => {
+      const kafka = await jobsEngine({ version: '4.4.0', client: 'kafkajs', engine: 'auto' })
+      await kafka.provision!(['work'])
+      const read = await readSettings(config, kafka.env)
+      assert.ok(read.problems === undefined)
+      const { settings } = read
+      const connection = await connectionOf(settings, 'JOBS', 'test')
+      const client = await openClient(connection)
+      const keptJobs: KeptJob[] = []
+      let refusals = 5
+      const engine = new ShareEngine({
+        ...{ client, clock: systemClock, prefix: settings.prefix, writer: 'w', adapter: 'test' },
+        options: shareOptions(connection),
+        keeper: {
+          keep: async (jobs) => {
+            if (refusals-- > 0) throw new PortError('UNAVAILABLE', { outcome: 'not-applied' })
+            keptJobs.push(...jobs)
+          },
+        },
+        kept: async () => false,
+      })
+      const call = { signal: AbortSignal.timeout(60_000) }
+      const receive = (leaseMs: number, waitMs = 10_000): Promise<readonly Lease[]> =>
+        engine.receive({ names: ['work'], max: 1, waitMs, leaseMs, ...call })
+      try {
+        const now = Date.now()
+        const job = { id: 'one', name: 'work', payload: Buffer.from('{}'), dueAt: now, enqueuedAt: now, priority: 0 }
+        await engine.enqueue([job], call)
+        for (const crashes of [0, 1]) assert.equal((await receive(300))[0]!.crashes, crashes)
+        await assert.rejects(receive(300), (error) => PortError.is(error, 'UNAVAILABLE'))
+        for (const end = Date.now() + 10_000; keptJobs.length === 0;) {
+          assert.ok(Date.now() < end, 'it was let go')
+          await receive(300, 100).catch(() => [])
+        }
+        assert.deepEqual([keptJobs[0]!.job.id, keptJobs[0]!.crashes], ['one', 2])
+
+        await engine.enqueue([{ ...job, id: 'two' }], call)
+        const [late] = await receive(1_000)
+        await assert.rejects(engine.settle(late!, { kind: 'done' }, { signal: AbortSignal.abort(new Error('given up')) }))
+        await new Promise((resolve) => setTimeout(resolve, 2_000))
+        await engine.enqueue([{ ...job, id: 'three' }], call)
+        const { ready, inFlight } = await engine.stats(['work'], call)
+        assert.deepEqual([ready, inFlight], [1, 0])
+      } finally {
+        await engine.close()
+        await client.close()
+        await kafka.stop!()
+      }
+    }, 120_000)
   })

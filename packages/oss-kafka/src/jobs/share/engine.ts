@@ -46,8 +46,8 @@ const MOST_DELIVERIES = 2
 const UPKEEP_MS = 100
 /** One question to the brokers; a `receive` may ask many. */
 const POLL_MS = 400
-/** Answers of one `receive` are asked for anew when nothing came of them. */
-const DEADLINE_MS = 30_000
+/** For the keeper to take jobs, in milliseconds: well within their locks. It is tried again. */
+const DEADLINE_MS = 5_000
 /** Queues that are looked into at once. */
 const LOOKS = 4
 
@@ -267,12 +267,18 @@ export class ShareEngine implements JobEngine {
   /** Turns what has come into leases; what was delivered too often goes to the keeper. */
   async #takeFrom(members: readonly QueueMember[], { max, leaseMs }: DriverReceive): Promise<Lease[]> {
     const leases: Lease[] = []
+    const failures: unknown[] = []
     for (const member of members) {
       const records = member.take(max - leases.length)
       const [fresh, again] = [records.filter(isFresh), records.filter((record) => !isFresh(record))]
-      const known = await this.#handOnKnown(member.name, again)
+      const known = await this.#handOnKnown(member.name, again).catch((error: unknown) => {
+        failures.push(error)
+        this.#keepHere(member, again)
+        return []
+      })
       for (const record of [...fresh, ...known]) leases.push(...this.#lease(member.name, record, leaseMs))
     }
+    if (leases.length === 0 && failures.length > 0) throw shareFailure('receive', failures[0])
     if (leases.length > 0) {
       this.#watch()
       const names = new Set(leases.map(({ job }) => job.name))
@@ -296,6 +302,12 @@ export class ShareEngine implements JobEngine {
     }
     await this.#handOn(name, moves)
     return starts
+  }
+
+  /** What the keeper cannot take now: let go, it would count as crashed, and be lost after some deliveries. */
+  #keepHere(member: QueueMember, records: readonly ShareRecord[]): void {
+    for (const record of records) member.putBack(record)
+    this.#watch()
   }
 
   /** To the keeper, and away. */
@@ -375,16 +387,18 @@ export class ShareEngine implements JobEngine {
     const now = this.deps.clock.now()
     for (const [token, held] of this.#leases) {
       const { record, expiresAt } = held
-      if (record.state === 'lost') this.#drop(token, held)
-      else if (record.state === 'held' && expiresAt <= now) {
-        this.#drop(token, held)
-        record.release().catch(() => undefined)
-      } else renewHalfOver(record)
+      if (record.state !== 'lost' && expiresAt > now) {
+        renewHalfOver(record)
+        continue
+      }
+      this.#drop(token, held)
+      if (record.state === 'held') record.release().catch(() => undefined)
     }
     for (const opening of this.#members.values()) {
       const member = await opening.catch(() => undefined)
       if (member === undefined) continue
-      await this.#handOn(member.name, member.takeStale()).catch(() => undefined)
+      const stale = member.takeStale()
+      await this.#handOn(member.name, stale).catch(() => this.#keepHere(member, stale))
       for (const record of member.waiting) renewHalfOver(record)
     }
   }

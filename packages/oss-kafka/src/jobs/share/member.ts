@@ -95,7 +95,7 @@ export class QueueMember {
 
   /** Puts back what was taken and is not wanted after all. */
   putBack(record: ShareRecord): void {
-    this.#stock.unshift({ record, sinceMs: this.clock.now() })
+    if (record.state === 'held') this.#stock.unshift({ record, sinceMs: this.clock.now() })
   }
 
   /** Calls `arrived` whenever a question was answered; the returned function ends that. */
