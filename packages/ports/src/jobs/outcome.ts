@@ -41,9 +41,17 @@ export function decide(decision: Decision): Settlement | undefined {
   return ending.kind === 'threw' ? failed(ending.error, decision) : { kind: 'done' }
 }
 
-/** The cause chain as it is stored: outermost first, redacted, each line bounded [Q29]. */
+const LEFT_OUT = "[left out: the app's redact threw]"
+
+/** The cause chain as it is stored: outermost first, redacted, each line bounded [Q29]. A line on which `more` throws is left out. */
 export function storedErrors(error: unknown, more: (line: string) => string = (line) => line): readonly string[] {
-  return causeChain(error).map((line) => redact(more(line)))
+  return causeChain(error).map((line) => {
+    try {
+      return redact(more(line))
+    } catch {
+      return LEFT_OUT
+    }
+  })
 }
 
 function byVerdict(thrown: JobVerdict, decision: Decision): Settlement {

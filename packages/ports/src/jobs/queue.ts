@@ -23,7 +23,7 @@ export interface JobQueueOptions extends PortOptions {
   readonly leaseMs?: number
   /** What happens to jobs in this process; must not throw, and is not waited for [Q38]. */
   readonly onEvent?: (event: JobEvent) => void
-  /** Takes more out of a failed job's error lines than the built-in redaction does. */
+  /** Takes more out of a failed job's error lines than the built-in redaction does. A line on which it throws is not stored. */
   readonly redact?: (line: string) => string
 }
 

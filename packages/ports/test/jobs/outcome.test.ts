@@ -45,6 +45,17 @@ describe('what becomes of a job', () => {
     expect(settle({ kind: 'ignored' }, { aborted, retry: { maxAttempts: 1 } })).toMatchObject({ kind: 'dead', reason: 'exhausted' })
   })
 
+  test("an error that the app's redaction throws on is left out, and the job is settled all the same", () => {
+    const redact = (line: string): string => {
+      if (line.includes('secret')) throw new TypeError('no match')
+      return line
+    }
+    expect(settle({ kind: 'threw', error: new Error('x', { cause: new Error('my secret') }) }, { redact })).toMatchObject({
+      kind: 'retry',
+      errors: ['Error: x', "[left out: the app's redact threw]"],
+    })
+  })
+
   test('delays out of bounds are refused where they are written', () => {
     for (const ms of [-1, Number.NaN, Number.POSITIVE_INFINITY, 4e11, '5' as never]) {
       expect(() => retryAfter(ms)).toThrow(/retryAfter/)
