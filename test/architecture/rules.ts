@@ -38,8 +38,11 @@ const RULES: Readonly<Record<string, PackageRule>> = {
   },
   // Stands alone: it is of use to whoever has a Kafka, with or without this SDK.
   '@pdvend/kafka-share-consumer': { imports: [], vendors: { '@platformatic/kafka': ANYWHERE } },
-  // What the adapters of AWS share; each brings its own client.
-  '@pdvend/client-aws': { imports: ['@pdvend/ports'], vendors: {} },
+  // What the adapters of AWS share; each brings its own client, and who provisions a bucket that of S3.
+  '@pdvend/client-aws': {
+    imports: ['@pdvend/ports'],
+    vendors: { '@aws-sdk/client-s3': /^packages\/client-aws\/src\/bucket\.ts$/ },
+  },
   // What the push adapters over MQTT share; its settings, which their manifests import, load no vendor.
   '@pdvend/push-mqtt': {
     imports: ['@pdvend/ports', '@pdvend/push-journal'],
@@ -81,8 +84,8 @@ const RULES: Readonly<Record<string, PackageRule>> = {
     imports: ['@pdvend/ports', '@pdvend/client-aws'],
     vendors: {
       zod: ANYWHERE,
-      '@aws-sdk/client-s3': /^packages\/aws-sqs\/src\/(bucket\/store|provision\/\w+|renewal)\.ts$/,
-      '@aws-sdk/client-sqs': /^packages\/aws-sqs\/src\/(sqs\/\w+|provision\/\w+|renewal)\.ts$/,
+      '@aws-sdk/client-s3': /^packages\/aws-sqs\/src\/(bucket\/store|provision\/bucket)\.ts$/,
+      '@aws-sdk/client-sqs': /^packages\/aws-sqs\/src\/(sqs\/\w+|provision\/queues)\.ts$/,
     },
   },
   '@pdvend/onprem': { imports: ['@pdvend/ports', '@pdvend/oss-emq', '@pdvend/oss-kafka', '@pdvend/oss-minio'], vendors: {} },

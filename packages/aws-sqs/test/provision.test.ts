@@ -96,6 +96,18 @@ for (const kind of ['ministack', 'elasticmq'] as const) {
       ])
     })
 
+    test("passes by the bucket's rules where it may not read them, as at the start of an app", async () => {
+      const arn = `arn:aws:s3:::${engine.bucket}`
+      engine.bucketProxy.allow([{ actions: ['s3:ListBucket'], resources: [arn] }])
+      const made = await plan('looking')
+      engine.bucketProxy.allow()
+      await made.close()
+      expect(made.steps.slice(0, 2)).toMatchObject([
+        { kind: 'bucket', change: 'keep' },
+        { kind: 'lifecycle rule', change: 'keep', detail: 'these credentials may not look at it' },
+      ])
+    })
+
     test('mends what a queue lacks, and touches nothing else', async () => {
       const QueueName = 'pdvend-mended'
       await engine.sqs.send(
