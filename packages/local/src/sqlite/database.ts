@@ -110,14 +110,16 @@ export async function openDatabase(file: string, migrations: readonly string[]):
       cause,
     })
   }
+  let engine: LibSql.Database | undefined
   try {
-    const engine = new LibSql(file, { timeout: BUSY_BLOCK_MS })
-    await patient(() => engine.pragma('journal_mode=WAL'))
-    engine.pragma('synchronous=FULL')
-    engine.pragma('foreign_keys=ON')
-    await patient(() => migrate(engine, migrations, file))
-    return new LibSqlDatabase(file, engine)
+    const opened = (engine = new LibSql(file, { timeout: BUSY_BLOCK_MS }))
+    await patient(() => opened.pragma('journal_mode=WAL'))
+    opened.pragma('synchronous=FULL')
+    opened.pragma('foreign_keys=ON')
+    await patient(() => migrate(opened, migrations, file))
+    return new LibSqlDatabase(file, opened)
   } catch (cause) {
+    engine?.close()
     throw failSqlite('open', cause)
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
@@ -19,3 +19,22 @@ test('a get that finds nothing gives nothing, whatever the statement gave before
     await database.close()
   }
 })
+
+const onLinux = process.platform === 'linux' ? test : test.skip
+
+onLinux(
+  `what cannot be opened is not left open${process.platform === 'linux' ? '' : ' (skipped: open files are told by Linux alone)'}`,
+  async () => {
+    const file = join(directory, 'no-database.db')
+    writeFileSync(file, 'not a database '.repeat(400))
+    await expect(openDatabase(file, [])).rejects.toMatchObject({ code: 'INTEGRITY_FAILED' })
+    const open = readdirSync('/proc/self/fd').flatMap((name) => {
+      try {
+        return [readlinkSync(join('/proc/self/fd', name))]
+      } catch {
+        return [] // that of the look itself
+      }
+    })
+    expect(open).not.toContain(file)
+  },
+)
