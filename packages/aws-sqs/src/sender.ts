@@ -35,7 +35,10 @@ export class Sender {
     await (await this.queue(job.name, role)).send(message, call)
   }
 
-  /** One outcome a job, in order. Jobs of one queue go in their order, one batch after the other. Throws where none is in. */
+  /**
+   * One outcome a job, in order. Jobs of one queue go in their order, one batch after the other. Throws where none is in, and one
+   * error says it all.
+   */
   async enqueue(jobs: readonly DriverJob[], call: DriverCall): Promise<readonly DriverEnqueueOutcome[]> {
     const outcomes: DriverEnqueueOutcome[] = []
     await Promise.all(
@@ -44,7 +47,8 @@ export class Sender {
       ),
     )
     const failures = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.error] : []))
-    if (failures.length === jobs.length && failures[0] !== undefined) throw failures[0]
+    const [first, ...others] = failures
+    if (failures.length === jobs.length && first !== undefined && others.every((other) => alike(first, other))) throw first
     return outcomes
   }
 
@@ -80,7 +84,10 @@ export class Sender {
     const { job } = carried
     const { role, delaySeconds } = this.#place(job)
     const packed = pack(carried, inBucket ? 0 : this.deps.offloadBytes)
-    if (packed.offloaded && !inBucket) await this.deps.payloads.put(job, job.payload, call)
+    if (packed.offloaded && !inBucket)
+      await this.deps.payloads.put(job, job.payload, call).catch((error: unknown) => {
+        throw notSent(error as Error)
+      })
     return [role, outgoing(packed, job, delaySeconds, deduplicationId)]
   }
 
@@ -117,7 +124,7 @@ export class Sender {
         )
         const sent = batch.filter(({ at }) => {
           const error = failed.get(jobs[at]!.key ?? '')
-          if (error !== undefined) outcomes[at] = { error: behind(error) }
+          if (error !== undefined) outcomes[at] = { error: notSent(error) }
           return error === undefined
         })
         if (sent.length === 0) continue
@@ -146,7 +153,7 @@ export class Sender {
     let failure: Error | undefined
     for (const at of indexes) {
       const job = jobs[at]!
-      const error = tooFar(job, this.deps.clock.now()) ?? (failure === undefined ? undefined : behind(failure))
+      const error = tooFar(job, this.deps.clock.now()) ?? (failure === undefined ? undefined : notSent(failure))
       if (error !== undefined) {
         outcomes[at] = { error }
         continue
@@ -214,9 +221,15 @@ function tooFar({ key, dueAt }: DriverJob, now: number): PortError | undefined {
   })
 }
 
-/** Not sent, because one before it of its key was not. */
-function behind(error: Error): Error {
+/** Of a job that stayed here, because of its payload or of one before it of its key. */
+function notSent(error: Error): Error {
   return PortError.is(error) ? error.with({ outcome: 'not-applied' }) : error
+}
+
+/** The same is to be done about both. */
+function alike(a: Error, b: Error): boolean {
+  if (!PortError.is(a) || !PortError.is(b)) return a === b
+  return a.code === b.code && a.outcome === b.outcome && a.retryable === b.retryable
 }
 
 /** One that failed while a later one of its key is in cannot be tried again: it would run after that. */
