@@ -83,6 +83,19 @@ suite(`dedupe keys in the bucket${missing === undefined ? '' : ` (skipped: ${mis
     await expect(patient.enqueue(jobOf('slow'), send, within(300))).rejects.toThrow(/time/i)
   })
 
+  test('a second try that surely failed says nothing of the first: the key stays taken', async () => {
+    const store = await open()
+    const { sent, send } = outbox()
+    const book = new Claims(store, systemClock, GRACE_MS)
+    const job = jobOf('twice')
+    for (const outcome of ['unknown', 'not-applied'] as const) {
+      const failing = () => Promise.reject(new PortError('UNAVAILABLE', { outcome }))
+      await expect(book.enqueue(job, failing, call())).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    }
+    expect(await book.enqueue(jobOf('twice'), send, call())).toEqual({ id: job.id, duplicate: true })
+    expect(sent).toEqual([job])
+  })
+
   test.each(['before', 'after'] as const)(
     'a process that is killed %s its send loses nothing',
     async (moment) => {

@@ -43,6 +43,7 @@ export class Claims implements ClaimBook {
     const mine = (): Uint8Array =>
       encodeWith({ id: job.id, until: job.enqueuedAt + windowMs, by, at: this.clock.now(), job: head } satisfies Claim, payload)
     let lookMs = FIRST_LOOK_MS
+    let triedBefore = false
     let etag = await this.store.putIfAbsent(object, mine(), call)
     while (etag === undefined) {
       const found = await this.store.get(object, call)
@@ -55,9 +56,11 @@ export class Claims implements ClaimBook {
       if (claim.by === by) etag = found.etag
       else if (claim.until <= this.clock.now()) etag = await this.store.putIfMatch(object, mine(), found.etag, call)
       else if (claim.job === undefined) return { id: claim.id, duplicate: claim.id !== job.id }
-      // The same job's earlier try, whose outcome nobody knows.
-      else if (claim.id === job.id) etag = await this.store.putIfMatch(object, mine(), found.etag, call)
-      else if (claim.at + this.graceMs <= this.clock.now()) {
+      else if (claim.id === job.id) {
+        // Its earlier try, whose outcome nobody knows.
+        triedBefore = true
+        etag = await this.store.putIfMatch(object, mine(), found.etag, call)
+      } else if (claim.at + this.graceMs <= this.clock.now()) {
         if (await this.#finish(object, found, by, send, call)) return { id: claim.id, duplicate: true }
       } else {
         await sleepInCall(this.clock, lookMs, call.signal)
@@ -67,7 +70,7 @@ export class Claims implements ClaimBook {
     try {
       await send(job)
     } catch (error) {
-      if (PortError.is(error) && error.outcome === 'not-applied') await this.#giveBack(object, etag, by, call)
+      if (!triedBefore && PortError.is(error) && error.outcome === 'not-applied') await this.#giveBack(object, etag, by, call)
       throw error
     }
     await this.#confirm(object, { id: job.id, until: job.enqueuedAt + windowMs, by, at: this.clock.now() }, etag, call)
