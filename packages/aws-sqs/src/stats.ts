@@ -15,16 +15,16 @@ export interface StatsDeps {
 
 /** While the head of a queue is looked at, in seconds. */
 const PEEK_SECONDS = 10
-/** So long the answer of a look holds, in milliseconds: each counts as a receive for SQS, and leaves a note. */
-const PEEK_MS = 10_000
+/** So long what is known of the oldest holds, in milliseconds: each look counts as a receive for SQS, and leaves a note. */
+const KNOWN_MS = 10_000
 
 type Counted = Extract<QueueRole, 'jobs' | 'keyed' | 'later'>
 
 /** The due time of a queue's oldest ready job, as far as this process knows it. */
 interface Oldest {
   readonly dueAt: number
-  /** When it was looked up; what this process has sent or received itself holds until it sees more. */
-  readonly peekedAt?: number
+  /** When this process sent, received or looked it up: others may have done it since. */
+  readonly knownAt: number
 }
 
 /**
@@ -39,12 +39,16 @@ export class Stats {
   /** Jobs were put in. */
   sent(name: string, dueAt: number): void {
     const known = this.#oldest.get(name)
-    if (known === undefined || dueAt < known.dueAt) this.#oldest.set(name, { dueAt })
+    if (known === undefined || dueAt < known.dueAt) this.#know(name, dueAt)
   }
 
   /** A job was handed out: what is behind it is about as old. undefined: there was none. */
   seen(name: string, dueAt: number | undefined): void {
-    if (dueAt !== undefined) this.#oldest.set(name, { dueAt })
+    if (dueAt !== undefined) this.#know(name, dueAt)
+  }
+
+  #know(name: string, dueAt: number, knownAt = this.deps.clock.now()): void {
+    this.#oldest.set(name, { dueAt, knownAt })
   }
 
   async of(names: readonly string[] | undefined, call: DriverCall): Promise<JobStats> {
@@ -96,7 +100,7 @@ export class Stats {
         .filter(({ role, depth }) => role !== 'later' && depth.visible > 0)
         .map(async ({ name, queue }) => {
           const known = this.#oldest.get(name)
-          if (known !== undefined && (known.peekedAt === undefined || clock.now() - known.peekedAt < PEEK_MS)) return known.dueAt
+          if (known !== undefined && clock.now() - known.knownAt < KNOWN_MS) return known.dueAt
           return (await this.#peek(name, queue, call)) ?? clock.now()
         }),
     )
@@ -115,7 +119,7 @@ export class Stats {
     await deliveries.noteAndShow(delivery, { attempt, crashes, dueAt: job.dueAt }, call).catch((error: unknown) => {
       if (!PortError.is(error, 'LEASE_LOST')) throw error
     })
-    this.#oldest.set(name, { dueAt: job.dueAt, peekedAt: receivedAt })
+    this.#know(name, job.dueAt, receivedAt)
     return job.dueAt
   }
 }
