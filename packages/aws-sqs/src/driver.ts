@@ -103,7 +103,7 @@ export async function openSqs(settings: Settings, { clock, log, signal }: Adapte
     close() {
       closing ??= (async () => {
         await receiver.close()
-        await strays.idle()
+        await strays.close()
         queues.close()
         store.close()
       })()

@@ -28,19 +28,22 @@ export interface StraysDeps {
 export class Strays {
   readonly #lookAt = new Map<string, number>()
   #looking: Promise<void> = Promise.resolve()
+  #closed = false
 
   constructor(private readonly deps: StraysDeps) {}
 
   /** Looks in the background, now and then. */
   look(names: readonly string[]): void {
+    if (this.#closed) return
     const now = this.deps.clock.now()
     const due = names.filter((name) => (this.#lookAt.get(name) ?? 0) <= now)
     for (const name of due) this.#lookAt.set(name, now + LOOK_MS)
     if (due.length > 0) this.#looking = this.#looking.then(() => this.#look(due))
   }
 
-  /** Resolves when no look is under way. */
-  idle(): Promise<void> {
+  /** Resolves when what is received is filed; the rest is for the next who looks. */
+  close(): Promise<void> {
+    this.#closed = true
     return this.#looking
   }
 
@@ -66,7 +69,7 @@ export class Strays {
   }
 
   async #drain(queue: Queue, name: string, call: DriverCall): Promise<void> {
-    for (;;) {
+    while (!this.#closed) {
       const messages = await queue.receive({ max: MAX_BATCH, waitSeconds: 0, visibilitySeconds: FILING_SECONDS })
       if (messages.length === 0) return
       await Promise.all(messages.map((message) => this.#fileOne(queue, name, message, call)))
