@@ -4,10 +4,10 @@ import { resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { BlobStorage } from '@pdvend/ports'
 import type { Command } from 'commander'
-import { knownApp } from '../adapters.js'
 import { Failure, type Io, say, sayJson } from '../io.js'
 import { integerOption } from '../options.js'
 import type { Setup } from '../program.js'
+import { withPort } from '../with-port.js'
 
 interface ListFlags {
   readonly delimiter?: string
@@ -28,11 +28,8 @@ export function addBlobs(program: Command, setup: Setup): void {
   addRemove(blobs, setup)
 }
 
-/** Opens the blob storage alone. */
-async function withBlobs<T>({ io, modules }: Setup, work: (blobs: BlobStorage) => Promise<T>): Promise<T> {
-  const app = await knownApp(io, modules())
-  await using running = await app.start(io.env, { only: ['blob'] })
-  return await work(running.container.get(BlobStorage))
+function withBlobs<T>(setup: Setup, work: (blobs: BlobStorage) => Promise<T>): Promise<T> {
+  return withPort(setup, 'blob', (container) => work(container.get(BlobStorage)))
 }
 
 function addList(blobs: Command, setup: Setup): void {

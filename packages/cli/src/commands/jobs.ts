@@ -1,17 +1,11 @@
 import { type DeadQuery, type DeadReason, JobQueue } from '@pdvend/ports'
 import { type Command, Option } from 'commander'
-import { knownApp } from '../adapters.js'
 import { Failure, say, sayJson, sayTable } from '../io.js'
 import { dateOption, integerOption } from '../options.js'
 import type { Setup } from '../program.js'
+import { withPort } from '../with-port.js'
 
-interface DeadFlags {
-  readonly name?: string
-  readonly key?: string
-  readonly reason?: DeadReason
-  readonly error?: string
-  readonly from?: Date
-  readonly to?: Date
+interface DeadFlags extends Omit<DeadQuery, 'ids'> {
   readonly limit: number
   readonly perSecond?: number
   readonly all?: boolean
@@ -29,11 +23,8 @@ export function addJobs(program: Command, setup: Setup): void {
   addEnd(dead, setup, 'discard', 'deletes dead jobs for good')
 }
 
-/** Opens the job queue alone. */
-async function withQueue<T>({ io, modules }: Setup, work: (queue: JobQueue) => Promise<T>): Promise<T> {
-  const app = await knownApp(io, modules())
-  await using running = await app.start(io.env, { only: ['jobs'] })
-  return await work(running.container.get(JobQueue))
+function withQueue<T>(setup: Setup, work: (queue: JobQueue) => Promise<T>): Promise<T> {
+  return withPort(setup, 'jobs', (container) => work(container.get(JobQueue)))
 }
 
 function addStats(jobs: Command, setup: Setup): void {

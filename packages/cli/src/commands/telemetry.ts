@@ -1,9 +1,9 @@
 import { Telemetry } from '@pdvend/ports'
 import type { Command } from 'commander'
-import { knownApp } from '../adapters.js'
 import { say, sayJson, sayTable } from '../io.js'
 import { dateOption, integerOption } from '../options.js'
 import type { Setup } from '../program.js'
+import { withPort } from '../with-port.js'
 
 interface QueryFlags {
   readonly type?: string
@@ -19,11 +19,8 @@ export function addTelemetry(program: Command, setup: Setup): void {
   addDead(telemetry, setup)
 }
 
-/** Opens telemetry alone. */
-async function withTelemetry<T>({ io, modules }: Setup, work: (telemetry: Telemetry) => Promise<T>): Promise<T> {
-  const app = await knownApp(io, modules())
-  await using running = await app.start(io.env, { only: ['telemetry'] })
-  return await work(running.container.get(Telemetry))
+function withTelemetry<T>(setup: Setup, work: (telemetry: Telemetry) => Promise<T>): Promise<T> {
+  return withPort(setup, 'telemetry', (container) => work(container.get(Telemetry)))
 }
 
 function addQuery(telemetry: Command, setup: Setup): void {

@@ -1,7 +1,7 @@
 import { invalid, type PortErrorDetails, shapeOf } from '../errors.js'
-import type { BlobAttributes } from './driver.js'
 import type { AttributeOptions } from './options.js'
 import { utf8Length } from './keys.js'
+import type { BlobAttributes } from './types.js'
 
 /** User metadata in bytes of UTF-8, names and values together, where the engine says nothing else: what S3 takes. */
 export const DEFAULT_MAX_METADATA_BYTES = 2_048

@@ -1,5 +1,5 @@
 import type { Driver, DriverCall } from '../driver.js'
-import type { BlobEntry, BlobInfo, BlobRange, Etag, SignedForm, SignedUrl, WriteCondition } from './types.js'
+import type { BlobAttributes, BlobEntry, BlobInfo, BlobRange, Etag, SignedForm, SignedUrl, WriteCondition } from './types.js'
 
 /** What an adapter of this port can do. `false` is refused with UNSUPPORTED before any I/O. */
 export interface BlobCapabilities {
@@ -27,17 +27,6 @@ export interface BlobLimits {
   readonly maxDeleteBatch: number
   /** Longest life of a signed URL in milliseconds. */
   readonly maxSignedMs: number
-}
-
-/** What a write carries beside its bytes; absent = the adapter keeps nothing for it. */
-export interface BlobAttributes {
-  readonly contentType: string
-  readonly contentEncoding?: string
-  readonly contentLanguage?: string
-  readonly contentDisposition?: string
-  readonly cacheControl?: string
-  /** User metadata; names are lower case ASCII tokens, values any text without control characters. */
-  readonly metadata: Readonly<Record<string, string>>
 }
 
 /** The bytes to write. The driver reads `stream` once and to its end, unless the call fails. */

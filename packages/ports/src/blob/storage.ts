@@ -8,7 +8,7 @@ import { backoffMs, type Repeat } from '../retry.js'
 import { checkAttributes, DEFAULT_MAX_METADATA_BYTES } from './attributes.js'
 import { sniffContentType, UNKNOWN_TYPE } from './content-types.js'
 import { BatchOutcomes, batches, type DeleteOutcome } from './delete-many.js'
-import type { BlobAttributes, BlobCapabilities, BlobDriver, DriverBlob, DriverGet } from './driver.js'
+import type { BlobCapabilities, BlobDriver, DriverBlob, DriverGet } from './driver.js'
 import { checkKey, checkKeyPart, checkScope } from './keys.js'
 import { type BlobListing, openListing } from './listing.js'
 import type { AttributeOptions, BlobStorageOptions, CopyOptions, GetOptions, ListOptions, PutOptions, UpdateOptions } from './options.js'
@@ -16,7 +16,7 @@ import { checkCondition, checkDate, checkEtag, checkRange } from './precondition
 import { type BlobReader, openReader } from './reader.js'
 import { type BlobSigner, openSigner } from './signing.js'
 import { checkSha256, type PreparedSource, prepareSource } from './source.js'
-import type { BlobEntry, BlobInfo, BlobSource, Etag, WriteCondition } from './types.js'
+import type { BlobAttributes, BlobEntry, BlobInfo, BlobSource, Etag, WriteCondition } from './types.js'
 
 const ALL: BlobCapabilities = {
   conditionalWrites: true,

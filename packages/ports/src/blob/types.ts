@@ -19,18 +19,23 @@ export type WriteCondition = { readonly create: true } | { readonly replace: Eta
 /** From `offset` on, `length` bytes or to the end; or the last `suffix` bytes. */
 export type BlobRange = { readonly offset: number; readonly length?: number } | { readonly suffix: number }
 
-/** What is known of a blob without reading it. */
-export interface BlobInfo {
-  readonly key: string
-  readonly sizeBytes: number
-  readonly etag: Etag
-  readonly modifiedAt: Date
+/** What a write carries beside its bytes; absent = the adapter keeps nothing for it. */
+export interface BlobAttributes {
   readonly contentType: string
   readonly contentEncoding?: string
   readonly contentLanguage?: string
   readonly contentDisposition?: string
   readonly cacheControl?: string
+  /** User metadata; names are lower case ASCII tokens, values any text without control characters. */
   readonly metadata: Readonly<Record<string, string>>
+}
+
+/** What is known of a blob without reading it. */
+export interface BlobInfo extends BlobAttributes {
+  readonly key: string
+  readonly sizeBytes: number
+  readonly etag: Etag
+  readonly modifiedAt: Date
   /** SHA-256 of the whole body in lower-case hex, where the store keeps it. */
   readonly sha256?: string
 }
