@@ -147,10 +147,11 @@ describeHere(`the driver on Kafka${missing === undefined ? '' : ` (skipped: ${mi
       await put(driver, ...Array.from({ length: 100 }, () => jobOf(name, clock)))
       await Promise.all((await look(driver, name, 100)).map((lease) => driver.settle(lease, { kind: 'done' }, call)))
     }
-    const deps = { client, clock, adapter: 'oss-kafka', prefix: 'pdvend.jobs.', writer: 'cleaner' }
+    const failed = (): void => {}
+    const deps = { client, clock, adapter: 'oss-kafka', prefix: 'pdvend.jobs.', writer: 'cleaner', cleaningFailed: failed }
     const own = new Queues(deps)
     const replica = await own.replica(name, call.signal)
-    const cleaner = new Cleaner(replica, { client, clock, payloads: (...of) => own.payloads(...of) }, 100)
+    const cleaner = new Cleaner(replica, { client, clock, payloads: (...of) => own.payloads(...of), failed }, 100)
     cleaner.close()
     const before = await driver.stats([name], call)
     const start = await cleaner.clean()

@@ -52,18 +52,23 @@ export async function openJobs(settings: Settings, { clock, log, signal }: Adapt
     void client.close().catch(() => {})
     throw fail('open', cause)
   }
-  return jobsDriver(client, settings.prefix, clock, facts, share)
+  return jobsDriver(client, settings.prefix, { clock, log }, facts, share)
 }
 
 function jobsDriver(
   client: KafkaClient,
   prefix: string,
-  clock: AdapterDeps['clock'],
+  { clock, log }: Pick<AdapterDeps, 'clock' | 'log'>,
   facts: JobDriver['facts'] & object,
   share: ReturnType<typeof shareOptions> | undefined,
 ): JobDriver {
   const writer = randomBytes(9).toString('base64url')
-  const queues = new Queues({ client, clock, adapter: ADAPTER, prefix, writer })
+  const cleaningFailed = (topic: string, cause: unknown): void => {
+    const error = fail('clean', cause, topic)
+    const text = 'could not delete what is done from a queue: its log grows until this is mended'
+    if (!error.retryable) log.warn({ port: 'jobs', adapter: ADAPTER, topic, error: String(error) }, text)
+  }
+  const queues = new Queues({ client, clock, adapter: ADAPTER, prefix, writer, cleaningFailed })
   const classic = new ClassicEngine({ queues, clock, writer, adapter: ADAPTER, fail })
   const kept = async (name: string, id: string, signal: AbortSignal): Promise<boolean> => {
     const replica = await queues.replica(name, signal)

@@ -16,6 +16,8 @@ export interface CleanerDeps {
   readonly clock: Clock
   /** Payloads that are not in memory, by the offset of their record. */
   readonly payloads: (topic: string, offsets: readonly number[], signal: AbortSignal) => Promise<ReadonlyMap<number, Uint8Array>>
+  /** Told of each look that failed: the log grows meanwhile. */
+  readonly failed: (topic: string, error: unknown) => void
 }
 
 /** A job's record may be written so much later than its time says: until then a dedupe key of that time is still needed. */
@@ -51,9 +53,10 @@ export class Cleaner {
     if (this.#closed) return
     const [least, most] = LOOK_MS
     this.#timer = this.deps.clock.timer(least + Math.random() * (most - least), () => {
-      // What fails is tried again at the next look; the log is only longer meanwhile.
+      // Closed while it was still read: its state stands, and copies made of it could bring back what is done.
+      if (this.replica.closed) return
       void this.clean()
-        .catch(() => {})
+        .catch((error: unknown) => !this.#closed && this.deps.failed(this.replica.topic, error))
         .finally(() => this.#arm())
     })
   }

@@ -13,6 +13,8 @@ export interface QueuesDeps {
   readonly prefix: string
   /** Unique for this process and opening. */
   readonly writer: string
+  /** Told where what is done could not be deleted; it is tried again. */
+  readonly cleaningFailed: (topic: string, error: unknown) => void
 }
 
 /** A queue that exists. */
@@ -102,13 +104,13 @@ export class Queues {
     const held = await until(this.#get(name), signal)
     if (this.#closing.signal.aborted) throw this.#error('CLOSED', name, 'the driver is closed')
     if (held.replica === undefined) {
-      const { client, clock, writer } = this.deps
+      const { client, clock, writer, cleaningFailed: failed } = this.deps
       // Whoever waits for it may leave before the others.
       const opening = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(OPEN_MS)])
       const replica = Replica.open(held.appender.topic, held.appender, { client, clock, writer }, opening)
       held.replica = replica
       replica.then(
-        (opened) => (held.cleaner = new Cleaner(opened, { client, clock, payloads: (...of) => this.payloads(...of) })),
+        (opened) => (held.cleaner = new Cleaner(opened, { client, clock, payloads: (...of) => this.payloads(...of), failed })),
         () => (held.replica = undefined),
       )
     }
