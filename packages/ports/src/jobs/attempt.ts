@@ -91,6 +91,7 @@ export class Attempt implements HeldLease {
     }
     if (this.#aborted === undefined) this.#limit(handler.job.timeoutMs ?? DEFAULT_TIMEOUT_MS)
     const ending = await this.#ending(handler, input, envelope)
+    this.#leaveBehind = undefined
     this.#timer?.cancel()
     return decide({
       lease: this.lease,
