@@ -1,28 +1,16 @@
+import { awsErrorKeys, awsErrorRows, connectionErrorRows } from '@pdvend/client-aws'
 import { type ErrorRow, errorTable, type Fail } from '@pdvend/ports'
 
 export const ADAPTER = 'aws-sqs'
+const VARIABLES = 'PDVEND_JOBS'
 
 const SLOW: ErrorRow = { code: 'RATE_LIMITED', outcome: 'not-applied', detail: 'the service takes no more for now' }
-const CUT: ErrorRow = { code: 'UNAVAILABLE', outcome: 'unknown' }
 const DOWN: ErrorRow = { code: 'UNAVAILABLE', outcome: 'not-applied' }
-const UNREACHED: ErrorRow = {
-  code: 'UNAVAILABLE',
-  outcome: 'not-applied',
-  detail: 'nothing answers there: check PDVEND_JOBS_ENDPOINT, PDVEND_JOBS_BUCKET_ENDPOINT, PDVEND_JOBS_REGION and the network',
-}
-const CREDENTIALS: ErrorRow = {
-  code: 'UNAUTHENTICATED',
-  detail: 'check PDVEND_JOBS_ACCESS_KEY and PDVEND_JOBS_SECRET_KEY, or the AWS profile or role',
-}
 const DENIED: ErrorRow = {
   code: 'PERMISSION_DENIED',
   detail:
     'the policy of the key, of the role, of the queue or of the bucket does not allow it: pdvend provision --print-iam prints what is needed',
 }
-/** The SDK takes credentials and clock anew for the next try. */
-const RENEWED = { code: 'UNAVAILABLE', outcome: 'not-applied', retryable: true } as const
-const EXPIRED: ErrorRow = { ...RENEWED, detail: 'the session token had expired: it is fetched anew for the next try' }
-const SKEWED: ErrorRow = { ...RENEWED, detail: "this machine's clock differs from that of AWS: the next try is signed with their time" }
 const NO_QUEUE: ErrorRow = {
   code: 'NOT_FOUND',
   detail: 'there is no such queue in this account and region: pdvend provision makes it',
@@ -40,6 +28,8 @@ const BAD_MESSAGE: ErrorRow = 'INVALID_ARGUMENT'
 const table = errorTable(
   ADAPTER,
   {
+    ...awsErrorRows(VARIABLES, { slow: SLOW }),
+    ...connectionErrorRows(VARIABLES, 'PDVEND_JOBS_ENDPOINT, PDVEND_JOBS_BUCKET_ENDPOINT'),
     QueueDoesNotExist: NO_QUEUE,
     'AWS.SimpleQueueService.NonExistentQueue': NO_QUEUE,
     QueueDeletedRecently: { code: 'UNAVAILABLE', outcome: 'not-applied', detail: 'the queue was deleted within the last minute' },
@@ -76,59 +66,16 @@ const table = errorTable(
     'KMS.AccessDeniedException': KMS,
     KmsThrottled: SLOW,
     RequestThrottled: SLOW,
-    ThrottlingException: SLOW,
-    Throttling: SLOW,
-    RequestLimitExceeded: SLOW,
-    TooManyRequestsException: SLOW,
     SlowDown: SLOW,
     ServiceUnavailable: DOWN,
     ServiceUnavailableException: DOWN,
-    InternalError: CUT,
-    InternalFailure: CUT,
-    InternalServerError: CUT,
-    UnrecognizedClientException: CREDENTIALS,
-    InvalidClientTokenId: CREDENTIALS,
-    InvalidAccessKeyId: CREDENTIALS,
-    InvalidSignatureException: CREDENTIALS,
-    SignatureDoesNotMatch: CREDENTIALS,
-    MissingAuthenticationTokenException: CREDENTIALS,
-    MissingAuthenticationToken: CREDENTIALS,
-    IncompleteSignatureException: CREDENTIALS,
-    InvalidSecurity: CREDENTIALS,
-    CredentialsProviderError: {
-      code: 'UNAUTHENTICATED',
-      detail: 'no credentials: give PDVEND_JOBS_ACCESS_KEY and PDVEND_JOBS_SECRET_KEY, AWS_* variables, an AWS profile, or a role',
-    },
-    ExpiredTokenException: EXPIRED,
-    ExpiredToken: EXPIRED,
-    TokenRefreshRequired: EXPIRED,
-    RequestExpired: SKEWED,
-    RequestTimeTooSkewed: SKEWED,
     PermanentRedirect: WRONG_REGION,
     AuthorizationHeaderMalformed: WRONG_REGION,
     IllegalLocationConstraintException: WRONG_REGION,
-    TimeoutError: { code: 'UNAVAILABLE', outcome: 'unknown', detail: 'no answer within PDVEND_JOBS_REQUEST_TIMEOUT_MS' },
-    ECONNREFUSED: UNREACHED,
-    ENOTFOUND: UNREACHED,
-    EAI_AGAIN: UNREACHED,
-    EHOSTUNREACH: UNREACHED,
-    ENETUNREACH: UNREACHED,
-    ETIMEDOUT: UNREACHED,
-    ECONNRESET: CUT,
-    ERR_STREAM_PREMATURE_CLOSE: CUT,
-    EPIPE: CUT,
     'damaged answer': { code: 'INTEGRITY_FAILED', retryable: true, detail: 'the bytes that arrived do not fit their checksum' },
-    'no region': { code: 'CONFIG_INVALID', detail: 'no region: set PDVEND_JOBS_REGION or AWS_REGION' },
-    400: 'INVALID_ARGUMENT',
-    403: CREDENTIALS,
-    404: 'NOT_FOUND',
-    412: 'PRECONDITION_FAILED',
-    413: 'TOO_LARGE',
-    429: SLOW,
-    500: CUT,
-    502: CUT,
-    503: SLOW,
-    504: CUT,
+    'status 404': 'NOT_FOUND',
+    'status 412': 'PRECONDITION_FAILED',
+    'status 503': SLOW,
   },
   keysOf,
 )
@@ -142,27 +89,17 @@ function lacking(cause: unknown): { readonly detail?: string } {
   return action === undefined ? {} : { detail: `allow ${action} on ${resource} to these credentials` }
 }
 
-/** What the SDK attaches to its errors; `Code` is S3's. */
 interface VendorError {
   readonly name?: string
-  readonly Code?: string
-  readonly code?: string
   readonly message?: string
-  readonly $metadata?: { readonly httpStatusCode?: number }
 }
 
 function keysOf(cause: unknown): readonly (string | number | undefined)[] {
-  if (typeof cause !== 'object' || cause === null) return []
-  const { name, Code, code, message = '', $metadata } = cause as VendorError
-  if (message === 'Region is missing') return ['no region']
+  const { name, message = '' } = (cause ?? {}) as VendorError
   // How SQS calls a clock that is off: `Signature expired: …` or `Signature not yet current: …`.
   if (name === 'InvalidSignatureException' && /^signature (expired|not yet current)/i.test(message)) return ['RequestTimeTooSkewed']
   // A stale receipt handle of a FIFO queue has no name of its own.
   if (/receipt handle/i.test(message)) return ['ReceiptHandleIsInvalid']
-  // What is an Error of another realm, as under test runners, the SDK wraps without its code.
-  const wrapped = /^AWS SDK error wrapper for (\w+)/.exec(message)
-  if (wrapped !== null) return [/\bE[A-Z]{4,}\b/.exec(message)?.[0], wrapped[1], 'ECONNRESET']
   if (message.startsWith('Checksum mismatch')) return ['damaged answer']
-  const reset = message === 'socket hang up' || message === 'aborted' ? 'ECONNRESET' : undefined
-  return [Code, name, code, reset, $metadata?.httpStatusCode]
+  return [...awsErrorKeys(cause), message === 'aborted' ? 'ECONNRESET' : undefined]
 }
