@@ -4,11 +4,25 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { CatalogueView } from '../../src/contracts/api.js'
 import { eventually } from '../shop-in-a-directory.js'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+
+/** The port that the shop says it serves on; undefined when it ends without. What it logs is passed on as long as it lives. */
+function portOf(output: Readable): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const lines = createInterface({ input: output })
+    lines.on('line', (line) => {
+      const port = /http:\/\/localhost:(\d+)\/till/.exec(line)?.[1]
+      if (port !== undefined) resolve(port)
+      else if (line.startsWith('{')) process.stderr.write(`${line}\n`)
+    })
+    lines.on('close', () => resolve(undefined))
+  })
+}
 
 /** The shop as a person starts it, in a process and a directory of its own. */
 export class ShopProcess implements AsyncDisposable {
@@ -33,13 +47,9 @@ export class ShopProcess implements AsyncDisposable {
     const env = { ...process.env, PORT: this.#port, PDVEND_LOCAL_DIR: this.directory, NODE_ENV: 'test', ...this.env }
     const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'inherit'] })
     this.#child = child
-    for await (const line of createInterface({ input: child.stdout })) {
-      const port = /http:\/\/localhost:(\d+)\/till/.exec(line)?.[1]
-      if (port === undefined) continue
-      this.#port = port
-      break
-    }
-    if (this.#port === '0') throw new Error('the shop ended before it served: its reason is above')
+    const port = await portOf(child.stdout)
+    if (port === undefined) throw new Error('the shop ended before it served: its reason is above')
+    this.#port = port
     await eventually(async () => (await this.catalogue()).products.length >= 1_000, 60_000)
   }
 
