@@ -1,11 +1,13 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { createBlobHandler } from '@pdvend/local/blob-handler'
 import { BlobStorage, Telemetry } from '@pdvend/ports'
 import type { FastifyInstance } from 'fastify'
 import type { OfficeView, Problem, SaleAnswer } from '../src/contracts/api.js'
 import { buildServer } from '../src/http/server.js'
 import { shopOf } from '../src/shop-container.js'
+import { BackOffice } from '../src/use-cases/back-office.js'
 import { Catalogue } from '../src/use-cases/catalogue.js'
+import { ShowCatalogue } from '../src/use-cases/show-catalogue.js'
 import { openShop, type TestShop } from './shop-in-a-directory.js'
 
 const ean = '7891000000137'
@@ -145,4 +147,37 @@ test('the back office comes as server-sent events', async () => {
   const view = JSON.parse(/data: (.*)\n/.exec(text)![1]!) as OfficeView
   expect(view).toMatchObject({ profile: 'local', dead: [], ledger: { dropped: 0, dead: 0 } })
   expect(view.sales!.today.sales).toBeGreaterThanOrEqual(0)
+})
+
+test('a catalogue that could not be made once is made at the next request', async () => {
+  const good = await shop.container.get(ShowCatalogue).current()
+  const broken = { tag: 'broken', view: Promise.reject(new Error('no signature')) }
+  const current = jest.spyOn(shop.container.get(ShowCatalogue), 'current')
+  current.mockResolvedValueOnce(broken).mockResolvedValueOnce({ ...good, tag: 'broken' })
+  try {
+    const answers = [await fetch(`${url}/api/catalogue`), await fetch(`${url}/api/catalogue`)]
+    expect(answers.map(({ status }) => status)).toEqual([500, 200])
+  } finally {
+    current.mockRestore()
+  }
+})
+
+test('trouble in the back office ends with the next view, also when it says what the last one said', async () => {
+  const view = await shop.container.get(BackOffice).view()
+  const look = jest.spyOn(shop.container.get(BackOffice), 'view').mockResolvedValue(view)
+  const leave = new AbortController()
+  try {
+    const response = await fetch(`${url}/api/office/stream`, { signal: leave.signal })
+    const events: string[] = []
+    const decoder = new TextDecoder()
+    for await (const chunk of response.body!) {
+      for (const [, event] of decoder.decode(chunk).matchAll(/^event: (\w+)/gm)) events.push(event!)
+      if (events.length === 1) look.mockRejectedValueOnce(new Error('away'))
+      if (events.length === 3) break
+    }
+    expect(events).toEqual(['office', 'trouble', 'office'])
+  } finally {
+    leave.abort()
+    look.mockRestore()
+  }
 })

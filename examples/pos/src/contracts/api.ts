@@ -158,6 +158,8 @@ export interface OfficeView {
   readonly folders: readonly FolderRow[]
   readonly ports: readonly PortRow[]
   readonly imports: readonly ImportState[]
+  /** The etag of `GET /api/catalogue`, so that a page knows when to read it again. */
+  readonly catalogue: string
   readonly ledger: {
     readonly emitted: number
     readonly accepted: number

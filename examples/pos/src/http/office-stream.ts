@@ -36,6 +36,8 @@ export function officeStream(server: FastifyInstance, shop: Shop): void {
       else if (ticks % HEARTBEAT_TICKS === 0) for (const page of pages) send(page, ': still here\n\n')
     } catch (error) {
       server.log.warn({ error }, 'the back office could not be read')
+      // What comes next ends the trouble, even if it says what was said before it.
+      last = ''
       for (const page of pages) send(page, 'event: trouble\ndata: {}\n\n')
     } finally {
       looking = false
@@ -62,5 +64,7 @@ export function officeStream(server: FastifyInstance, shop: Shop): void {
   server.addHook('preClose', async () => {
     clearInterval(timer)
     for (const page of pages) page.end()
+    // Who is still looking has nobody left to tell.
+    pages.clear()
   })
 }

@@ -21,7 +21,10 @@ export function tillRoutes(server: FastifyInstance, shop: Shop): void {
     if (request.headers['if-none-match'] === etag) return reply.code(304).send()
     void reply.type('application/json; charset=utf-8')
     if (!String(request.headers['accept-encoding'] ?? '').includes('gzip')) return reply.send(JSON.stringify(await view))
-    if (zipped?.tag !== tag) zipped = { tag, body: view.then((catalogue) => compress(JSON.stringify(catalogue))) }
+    if (zipped?.tag !== tag) {
+      zipped = { tag, body: view.then((catalogue) => compress(JSON.stringify(catalogue))) }
+      zipped.body.catch(() => (zipped = undefined))
+    }
     return reply.header('content-encoding', 'gzip').send(await zipped.body)
   })
 

@@ -5,6 +5,7 @@ import { Devices } from './devices.js'
 import { Imports } from './imports.js'
 import { RunningJobs } from './running-jobs.js'
 import { ShowSales } from './sales-figures.js'
+import { ShowCatalogue } from './show-catalogue.js'
 import { StoredFiles } from './stored-files.js'
 
 /** What the running app knows of its own ports; `main` gives it. The class is its own identifier for the container. */
@@ -29,17 +30,19 @@ export class BackOffice {
     private readonly running: RunningJobs,
     private readonly devices: Devices,
     private readonly files: StoredFiles,
+    private readonly catalogue: ShowCatalogue,
     private readonly ports: Ports,
   ) {}
 
   async view(): Promise<OfficeView> {
-    const [sales, queue, dead, folders, ports, imports] = await Promise.all([
+    const [sales, queue, dead, folders, ports, imports, catalogue] = await Promise.all([
       this.sales.figures(),
       this.jobs.stats(),
       this.#dead(),
       this.#folders.value(),
       this.#ports.value(),
       this.imports.latest(),
+      this.catalogue.current(),
     ])
     return {
       at: new Date().toISOString(),
@@ -52,6 +55,7 @@ export class BackOffice {
       folders,
       ports,
       imports,
+      catalogue: `"${catalogue.tag}"`,
       ledger: this.telemetry.ledger(),
     }
   }

@@ -38,7 +38,8 @@ export class ImportCatalogue {
     const shown = problems.slice(0, SHOWN_PROBLEMS)
     const report = { rows, added, changed, unchanged, refused, problems: shown, tookMs: Date.now() - started }
     await this.imports.amend(importId, (record) => ({ ...record, report }))
-    if (added + changed > 0) await this.push.publish({ all: true }, catalogueChanged, { reason: 'import' }, { replaceKey: 'catalogue' })
+    // Also when nothing changed: an earlier attempt may have stored it all and ended before this.
+    await this.push.publish({ all: true }, catalogueChanged, { reason: 'import' }, { replaceKey: 'catalogue' })
     this.telemetry.emit(catalogueImported, { importId, rows, changed: added + changed, refused }, { id: `import-${importId}` })
     return report
   }

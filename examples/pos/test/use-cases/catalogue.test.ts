@@ -1,9 +1,10 @@
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { BlobStorage, JobQueue } from '@pdvend/ports'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { BlobStorage, JobQueue, PushNotifications } from '@pdvend/ports'
 import { Catalogue } from '../../src/use-cases/catalogue.js'
+import { ImportCatalogue } from '../../src/use-cases/import-catalogue.js'
 import { Imports } from '../../src/use-cases/imports.js'
 import { OpenShop } from '../../src/use-cases/open-shop.js'
 import { PictureUpload } from '../../src/use-cases/picture-upload.js'
@@ -69,6 +70,22 @@ test('importing again changes what differs, keeps pictures and tells refused lin
   })
   expect(state.report).toMatchObject({ rows: 2, added: 0, changed: 1, refused: 1, problems: [{ line: 3 }] })
   expect((await catalogue.read()).products.get(ean!)).toMatchObject({ cents: 9_999, picture: 'pictures/products/x.png' })
+})
+
+test('an import that stored everything and could not tell the tills tells them at its next attempt', async () => {
+  const publish = jest.spyOn(shop.container.get(PushNotifications), 'publish').mockRejectedValueOnce(new Error('the broker is away'))
+  try {
+    const importId = '20261123-160050-untold'
+    const lines = demo.toString('utf8').split('\n', 2)
+    await shop.container.get(BlobStorage).put(`imports/${importId}.csv`, [lines[0], lines[1]!.replace(/[^;]*$/, '88,88'), ''].join('\n'))
+    const run = () => shop.container.get(ImportCatalogue).run(importId, new AbortController().signal)
+    await expect(run()).rejects.toThrow('the broker is away')
+    await run()
+    expect(publish).toHaveBeenCalledTimes(2)
+  } finally {
+    publish.mockRestore()
+    await shop.container.get(BlobStorage).delete(`imports/20261123-160050-untold.csv`)
+  }
 })
 
 test('a file that is no catalogue dies with its reason', async () => {

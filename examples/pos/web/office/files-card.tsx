@@ -64,11 +64,16 @@ function Files({ folder }: { readonly folder: string }) {
   const language = useLanguage()
   const clock = new Intl.DateTimeFormat(locale(language), { dateStyle: 'short', timeStyle: 'short' })
   const [page, setPage] = useState<FilesPage | undefined>()
+  const [busy, setBusy] = useState(false)
   const load = (startAfter?: string): void => {
-    api.files(folder, startAfter).then(
-      (next) => setPage((before) => ({ ...next, files: [...(before?.files ?? []), ...next.files] })),
-      () => notify('bad', now().failed),
-    )
+    setBusy(true)
+    api
+      .files(folder, startAfter)
+      .then(
+        (next) => setPage((before) => ({ ...next, files: [...(before?.files ?? []), ...next.files] })),
+        () => notify('bad', now().failed),
+      )
+      .finally(() => setBusy(false))
   }
   useEffect(() => load(), [folder])
   if (page === undefined) return <p class="empty">{labels.loading}</p>
@@ -90,7 +95,7 @@ function Files({ folder }: { readonly folder: string }) {
       </ul>
       {files.length === 0 && <p class="muted">{labels.noFiles}</p>}
       {next !== undefined && (
-        <button type="button" class="button button-small" onClick={() => load(next)}>
+        <button type="button" class="button button-small" disabled={busy} onClick={() => load(next)}>
           {labels.nextPage}
         </button>
       )}

@@ -51,13 +51,15 @@ function Row(props: { readonly feed: OfficeFeed; readonly product: Product; read
   const [busy, setBusy] = useState(false)
   const { ean, name, brand, cents } = product
 
-  const act = async (work: () => Promise<Product>, done: string): Promise<void> => {
+  const act = async (work: () => Promise<Product>, done: string): Promise<boolean> => {
     setBusy(true)
     try {
       feed.take(await work())
       notify('good', done)
+      return true
     } catch {
       notify('bad', labels.failed)
+      return false
     } finally {
       setBusy(false)
     }
@@ -65,9 +67,8 @@ function Row(props: { readonly feed: OfficeFeed; readonly product: Product; read
   const savePrice = async (): Promise<void> => {
     const next = parseCents(text ?? '')
     setWrong(next === undefined || next === 0)
-    if (next === undefined || next === 0) return
-    await act(() => api.changePrice(ean, next), labels.priceSaved(name))
-    setText(undefined)
+    if (next === undefined || next === 0) return notify('bad', labels.priceWrong)
+    if (await act(() => api.changePrice(ean, next), labels.priceSaved(name))) setText(undefined)
   }
   const upload = async (file: File | undefined): Promise<void> => {
     if (file === undefined) return
