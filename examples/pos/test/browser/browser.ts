@@ -56,9 +56,14 @@ export async function openTill(
   return opened
 }
 
-/** Types a barcode as a scanner does: all keys in one burst, which key by key would not be on a busy machine. */
+/** A barcode from a scanner where no field has the focus. */
 export async function scan(page: Page, ean: string): Promise<void> {
   await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur())
+  await typeCode(page, ean)
+}
+
+/** Types a barcode as a scanner does, wherever the focus is: all keys in one burst, which key by key would not be on a busy machine. */
+export async function typeCode(page: Page, ean: string): Promise<void> {
   const keyboard = await page.context().newCDPSession(page)
   const keys = Array.from(ean, (digit) => ({ key: digit, code: `Digit${digit}`, text: digit }))
   const strokes = [...keys, { key: 'Enter', code: 'Enter', text: '\r' }].flatMap((key) => [
@@ -67,4 +72,13 @@ export async function scan(page: Page, ean: string): Promise<void> {
   ])
   await Promise.all(strokes)
   await keyboard.detach()
+}
+
+/** For `addInitScript`, as on a slow tablet: what waits for the next frame waits for a second. */
+export function slowFrames(): void {
+  const later = setTimeout
+  Object.assign(globalThis, {
+    requestAnimationFrame: (draw: () => void) => later(draw, 1_000),
+    setTimeout: (run: () => void, ms = 0) => later(run, ms > 0 && ms <= 100 ? 1_000 : ms),
+  })
 }

@@ -3,7 +3,7 @@ import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import type { Product } from '../../src/domain/product.js'
 import { formatCents } from '../../src/domain/money.js'
-import { describeInBrowser, openBrowser, openPage, openTill, scan } from './browser.js'
+import { describeInBrowser, openBrowser, openPage, openTill, scan, slowFrames } from './browser.js'
 import { ShopProcess } from './shop-process.js'
 
 jest.setTimeout(120_000)
@@ -24,15 +24,6 @@ async function problems(page: Page): Promise<readonly string[]> {
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
-}
-
-/** As on a slow tablet: what waits for the next frame waits for a second. */
-function slowFrames(): void {
-  const later = setTimeout
-  Object.assign(globalThis, {
-    requestAnimationFrame: (draw: () => void) => later(draw, 1_000),
-    setTimeout: (run: () => void, ms = 0) => later(run, ms > 0 && ms <= 100 ? 1_000 : ms),
-  })
 }
 
 describeInBrowser('the point of sale in a browser', () => {

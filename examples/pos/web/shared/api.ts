@@ -30,7 +30,16 @@ async function ask(path: string, init: RequestInit = {}): Promise<Response> {
 }
 
 async function json<T>(path: string, init?: RequestInit): Promise<T> {
-  return (await (await ask(path, init)).json()) as T
+  return bodyOf<T>(await ask(path, init))
+}
+
+/** The connection may break after the headers have come. */
+async function bodyOf<T>(response: Response): Promise<T> {
+  try {
+    return (await response.json()) as T
+  } catch (cause) {
+    throw new Unreachable('the answer broke off', { cause })
+  }
 }
 
 const send = (method: string, body: unknown, headers: Record<string, string> = {}): RequestInit => ({
@@ -49,7 +58,7 @@ export const api = {
   async catalogue(etag?: string): Promise<{ readonly view: CatalogueView; readonly etag: string } | undefined> {
     const response = await ask('/api/catalogue', etag === undefined ? {} : { headers: { 'if-none-match': etag }, cache: 'no-store' })
     if (response.status === 304) return undefined
-    return { view: (await response.json()) as CatalogueView, etag: response.headers.get('etag') ?? '' }
+    return { view: await bodyOf<CatalogueView>(response), etag: response.headers.get('etag') ?? '' }
   },
   sell: (sale: SaleRequest) =>
     json<SaleAnswer>('/api/sales', send('POST', sale, { 'x-telemetry-transaction-id': sale.saleId, 'x-telemetry-caller': sale.till })),

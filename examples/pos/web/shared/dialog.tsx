@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useId, useRef } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef } from 'preact/hooks'
 import { Icon } from './icon.js'
 import { useLabels } from './labels.js'
 
@@ -13,7 +13,8 @@ export function Dialog(props: {
   const labels = useLabels()
   const element = useRef<HTMLDialogElement>(null)
   const title = useId()
-  useEffect(() => {
+  // Before the frame is drawn, so that no key goes to the page behind.
+  useLayoutEffect(() => {
     const dialog = element.current
     if (dialog !== null && !dialog.open) dialog.showModal()
     return () => dialog?.close()
@@ -25,6 +26,12 @@ export function Dialog(props: {
       aria-labelledby={title}
       onCancel={(event) => {
         event.preventDefault()
+        props.onClose()
+      }}
+      onClose={() => {
+        // At a second Escape Chromium closes without asking; who shows the dialog decides all the same.
+        if (element.current === null) return
+        element.current.showModal()
         props.onClose()
       }}
     >

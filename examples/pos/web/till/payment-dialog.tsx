@@ -54,6 +54,7 @@ function PaymentForm({ till, refused }: { readonly till: Till; readonly refused:
   const labels = useLabels()
   const basket = useStore(till.store, (state) => state.basket)
   const total = basketTotal(basket)
+  const [asTold] = useState(total)
   const [method, setMethod] = useState<PaymentMethod>('cash')
   const [text, setText] = useState('')
   const [asked, setAsked] = useState(false)
@@ -73,13 +74,20 @@ function PaymentForm({ till, refused }: { readonly till: Till; readonly refused:
         if (change !== undefined && (method !== 'cash' || received !== undefined)) void till.pay(payment)
       }}
     >
-      {refused !== undefined && (
+      {refused !== undefined ? (
         <div class="alert alert-warn" role="alert">
           <Icon name="warning" />
           <p>
             <strong>{labels.saleRefused}.</strong> {refused}
           </p>
         </div>
+      ) : (
+        total !== asTold && (
+          <div class="alert alert-warn" role="alert">
+            <Icon name="warning" />
+            <p>{labels.pricesMoved}</p>
+          </div>
+        )
       )}
       <div class="pay-total">
         <span>{labels.total}</span>

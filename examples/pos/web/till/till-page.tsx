@@ -30,7 +30,17 @@ export function TillPage({ till }: { readonly till: Till }) {
     if (product === undefined) notify('bad', labels.unknownBarcode(code))
     else choose(product)
   }
-  useScanner(scan, search)
+  const endSale = (): void => {
+    setPaying(false)
+    till.nextSale()
+    search.current?.focus()
+  }
+  useScanner((code) => {
+    // The next customer's first product ends the sale before; in any other dialog there is something to be decided first.
+    if (sale.step === 'done') endSale()
+    else if (document.querySelector('dialog[open]') !== null) return
+    scan(code)
+  }, search)
   useEffect(() => {
     document.title = `${labels.till} · PDVend`
   }, [labels])
@@ -47,14 +57,7 @@ export function TillPage({ till }: { readonly till: Till }) {
       </main>
       {weighing !== undefined && <WeighDialog till={till} product={weighing} onClose={() => setWeighing(undefined)} />}
       {(paying || sale.step === 'done' || sale.step === 'refused' || pending !== undefined) && (
-        <PaymentDialog
-          till={till}
-          onClose={() => {
-            setPaying(false)
-            till.nextSale()
-            search.current?.focus()
-          }}
-        />
+        <PaymentDialog till={till} onClose={endSale} />
       )}
       <Notices />
     </>

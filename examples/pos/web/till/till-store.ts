@@ -26,18 +26,22 @@ export type SaleStep =
   | { readonly step: 'refused'; readonly why: string }
   | { readonly step: 'done'; readonly saleId: string; readonly totalCents: Cents; readonly changeCents: Cents }
 
-export interface TillState {
+/** What outlives the page, and is one for all windows of a till. */
+interface KeptState {
+  readonly basket: Basket
+  /** The sale that was sent and not yet answered: the same one is sent again, so that it cannot be sold twice. */
+  readonly pending: SaleRequest | undefined
+  readonly receipts: readonly ReceiptNote[]
+}
+
+export interface TillState extends KeptState {
   readonly till: string
   readonly status: DeviceStatus
   readonly products: readonly Product[]
   readonly byEan: ReadonlyMap<string, Product>
   readonly pictures: Readonly<Record<string, string>>
   readonly catalogue: 'loading' | 'ready' | 'failed'
-  readonly basket: Basket
-  /** The sale that was sent and not yet answered: the same one is sent again, so that it cannot be sold twice. */
-  readonly pending: SaleRequest | undefined
   readonly sale: SaleStep
-  readonly receipts: readonly ReceiptNote[]
   /** Products whose price changed just now. */
   readonly fresh: ReadonlySet<string>
 }
@@ -51,6 +55,7 @@ export class Till {
   #device: Device | undefined
   #etag: string | undefined
   #loading: Promise<void> | undefined
+  #loadAgain: ReturnType<typeof setTimeout> | undefined
 
   constructor(readonly name: string) {
     this.store = new Store<TillState>({
@@ -60,10 +65,8 @@ export class Till {
       byEan: new Map(),
       pictures: {},
       catalogue: 'loading',
-      basket: keptJson<Basket>(`basket.${name}`) ?? [],
-      pending: keptJson<SaleRequest>(`pending.${name}`),
       sale: { step: 'none' },
-      receipts: keptJson<readonly ReceiptNote[]>(`receipts.${name}`) ?? [],
+      ...keptState(name),
       fresh: new Set(),
     })
   }
@@ -76,7 +79,7 @@ export class Till {
       reconnect: { maxMs: 5_000 },
     })
     device.on(priceChanged, (message) => this.#takePrice(message))
-    device.on(catalogueChanged, () => this.#takeCatalogue())
+    device.on(catalogueChanged, () => this.#loadAnew())
     device.on(receiptReady, (message) => this.#takeReceipt(message))
     device.onResync(() => void this.loadCatalogue())
     device.onStatus((status) => this.#takeStatus(status))
@@ -86,6 +89,10 @@ export class Till {
     addEventListener('online', () => {
       device.resume()
       this.#takeStatus(device.status)
+    })
+    // Another window of this till sold, or heard of a receipt.
+    addEventListener('storage', ({ key }) => {
+      if (key?.endsWith(`.${this.name}`)) this.store.set(keptState(this.name))
     })
   }
 
@@ -112,8 +119,9 @@ export class Till {
     this.#setBasket([])
   }
 
-  /** Sells the basket. */
+  /** Sells the basket; not while an earlier sale has no answer. */
   async pay(payment: Payment): Promise<void> {
+    if (this.store.state.pending !== undefined) return
     const lines = this.store.state.basket.map(({ ean, quantity, cents }) => ({ ean, quantity, cents }))
     const request: SaleRequest = { saleId: newSaleId(), till: this.name, lines, payment }
     keep(`pending.${this.name}`, JSON.stringify(request))
@@ -152,7 +160,7 @@ export class Till {
     if (prices !== undefined) {
       const now = new Map(prices.map(({ ean, cents }) => [ean, cents]))
       this.#setBasket(repriced(this.store.state.basket, (ean) => now.get(ean)))
-      void this.loadCatalogue()
+      void this.#loadAnew()
     }
     this.store.set({ sale: { step: 'refused', why: prices === undefined ? error.problem.title : labels().pricesMoved } })
   }
@@ -175,10 +183,9 @@ export class Till {
       this.#setProducts(found.view.products)
       this.store.set({ pictures: found.view.pictures, catalogue: 'ready' })
     } catch (error) {
-      if (this.store.state.catalogue !== 'ready') {
-        this.store.set({ catalogue: 'failed' })
-        setTimeout(() => void this.loadCatalogue(), CATALOGUE_RETRY_MS)
-      }
+      if (this.store.state.catalogue !== 'ready') this.store.set({ catalogue: 'failed' })
+      clearTimeout(this.#loadAgain)
+      this.#loadAgain = setTimeout(() => void this.loadCatalogue(), CATALOGUE_RETRY_MS)
       if (!(error instanceof Unreachable) && !(error instanceof Refused)) throw error
     }
   }
@@ -195,7 +202,9 @@ export class Till {
     if (next.some((line, at) => line !== basket[at])) this.#setBasket(next)
   }
 
-  #takePrice({ ean, name, cents, revision }: { ean: string; name: string; cents: Cents; revision: number }): void {
+  async #takePrice({ ean, name, cents, revision }: { ean: string; name: string; cents: Cents; revision: number }): Promise<void> {
+    // The catalogue under way may be from before the change, and would bring the old price back.
+    await this.#loading
     const known = this.store.state.byEan.get(ean)
     // An older message than what the catalogue already says.
     if (known === undefined || known.revision >= revision) return
@@ -205,7 +214,7 @@ export class Till {
     notify('info', labels().priceNow(name, formatCents(cents)))
   }
 
-  async #takeCatalogue(): Promise<void> {
+  async #loadAnew(): Promise<void> {
     // One that is under way may have begun before the change.
     await this.#loading
     await this.loadCatalogue()
@@ -229,6 +238,14 @@ export class Till {
   /** Whatever was missed beyond the messages' time to live is in the catalogue; and a sale that got no answer goes out again. */
   #backOnline(): void {
     void this.loadCatalogue()
-    if (this.store.state.sale.step === 'unreachable') void this.retry()
+    void this.retry()
+  }
+}
+
+function keptState(till: string): KeptState {
+  return {
+    basket: keptJson<Basket>(`basket.${till}`) ?? [],
+    pending: keptJson<SaleRequest>(`pending.${till}`),
+    receipts: keptJson<readonly ReceiptNote[]>(`receipts.${till}`) ?? [],
   }
 }

@@ -5,8 +5,8 @@ import { useEffect, useRef } from 'preact/hooks'
 const PAUSE_MS = 300
 
 /**
- * A barcode scanner is a keyboard that types digits and Enter. Wherever the focus is, except in a field or a dialog, its
- * code is read; `/` goes to the search.
+ * A barcode scanner is a keyboard that types digits and Enter. Wherever the focus is, except in a field, its code is
+ * read; `/` goes to the search.
  */
 export function useScanner(onCode: (code: string) => void, search: RefObject<HTMLInputElement | null>): void {
   const handler = useRef(onCode)
@@ -16,8 +16,8 @@ export function useScanner(onCode: (code: string) => void, search: RefObject<HTM
     let last = 0
     const onKey = (event: KeyboardEvent): void => {
       const target = event.target as HTMLElement
-      if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, textarea, select, dialog') !== null) return
-      if (event.key === '/') {
+      if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, textarea, select') !== null) return
+      if (event.key === '/' && document.querySelector('dialog[open]') === null) {
         event.preventDefault()
         search.current?.focus()
         return

@@ -4,6 +4,7 @@ import { formatCents } from '../../src/domain/money.js'
 import type { Product } from '../../src/domain/product.js'
 import { Dialog } from '../shared/dialog.js'
 import { useLabels } from '../shared/labels.js'
+import { useStore } from '../shared/store.js'
 import type { Till } from './till-store.js'
 
 /** `0,350` and `0.350` are 350 g. */
@@ -12,8 +13,10 @@ function readGrams(text: string): number {
 }
 
 /** Stands in for the scale. */
-export function WeighDialog({ till, product, onClose }: { readonly till: Till; readonly product: Product; readonly onClose: () => void }) {
+export function WeighDialog(props: { readonly till: Till; readonly product: Product; readonly onClose: () => void }) {
+  const { till, onClose } = props
   const labels = useLabels()
+  const product = useStore(till.store, (state) => state.byEan.get(props.product.ean) ?? props.product)
   const line = till.store.state.basket.find(({ ean }) => ean === product.ean)
   const [text, setText] = useState(((line?.quantity ?? 1_000) / 1_000).toFixed(3).replace('.', ','))
   const [wrong, setWrong] = useState(false)
