@@ -32,6 +32,7 @@ interface Oldest {
  * is right in a quiet queue.
  */
 export class Stats {
+  /** By the job's name what was sent and received, by the queue's what was looked up. */
   readonly #oldest = new Map<string, Oldest>()
 
   constructor(private readonly deps: StatsDeps) {}
@@ -63,7 +64,7 @@ export class Stats {
     // A job with a key that waits is hidden where it is, and SQS counts it as in flight.
     const waiting = keyedHidden === 0 ? 0 : Math.min(keyedHidden, await this.deps.notes.countDelayed(names, clock.now(), call))
     const oldestAgeMs = total.ready === 0 ? 0 : await this.#oldestAgeMs(depths, call)
-    if (total.ready === 0) for (const { name } of depths) this.#oldest.delete(name)
+    if (total.ready === 0) for (const { name, queue } of depths) for (const each of [name, queue.name]) this.#oldest.delete(each)
     return { ...total, delayed: total.delayed + waiting, inFlight: total.inFlight - waiting, dead: deadCount, oldestAgeMs }
   }
 
@@ -99,9 +100,10 @@ export class Stats {
       depths
         .filter(({ role, depth }) => role !== 'later' && depth.visible > 0)
         .map(async ({ name, queue }) => {
-          const known = this.#oldest.get(name)
-          if (known !== undefined && clock.now() - known.knownAt < KNOWN_MS) return known.dueAt
-          return (await this.#peek(name, queue, call)) ?? clock.now()
+          const known = [name, queue.name]
+            .map((each) => this.#oldest.get(each))
+            .find((each) => each && clock.now() - each.knownAt < KNOWN_MS)
+          return known?.dueAt ?? (await this.#peek(name, queue, call)) ?? clock.now()
         }),
     )
     return Math.max(0, clock.now() - Math.min(...due))
@@ -119,7 +121,7 @@ export class Stats {
     await deliveries.noteAndShow(delivery, { attempt, crashes, dueAt: job.dueAt }, call).catch((error: unknown) => {
       if (!PortError.is(error, 'LEASE_LOST')) throw error
     })
-    this.#know(name, job.dueAt, receivedAt)
+    this.#know(queue.name, job.dueAt, receivedAt)
     return job.dueAt
   }
 }
