@@ -15,6 +15,8 @@ import { OpenShop } from './use-cases/open-shop.js'
 /** Where this server answers the embedded store's signed URLs; an address of its own wins. */
 const env = { PDVEND_BLOB_URL: '/blobs', ...process.env }
 
+const FOLLOW_AGAIN_MS = 5_000
+
 const demoCatalogue = new URL('../data/catalog.csv', import.meta.url)
 
 async function main(): Promise<void> {
@@ -47,8 +49,7 @@ async function open(running: Running): Promise<void> {
   startBackground(container)
   await container.get(OpenShop).run(() => readFile(demoCatalogue))
 
-  const following = container.get(Devices).follow()
-  following.catch((error: unknown) => jsonLog.error({ error: String(error) }, 'presence is not followed'))
+  followDevices(container.get(Devices))
 
   const options: ServerOptions = { health: async () => (await running.health()).status, ...(await signedUrls(running)) }
   const server = await buildServer(shop, options)
@@ -62,6 +63,15 @@ async function open(running: Running): Promise<void> {
   console.log(
     `PDVend point of sale (profile ${running.profile})\n  till         http://localhost:${port}/till\n  back office  http://localhost:${port}/office`,
   )
+}
+
+/** Follows presence as long as the push port is open: what fails, as when a store is away for a moment, begins again. */
+function followDevices(devices: Devices): void {
+  devices.follow().catch((error: unknown) => {
+    if (PortError.is(error, 'CLOSED')) return
+    jsonLog.error({ error: String(error) }, 'presence is not followed; trying again')
+    setTimeout(followDevices, FOLLOW_AGAIN_MS, devices).unref()
+  })
 }
 
 /** The embedded store's URLs are answered here; another store's lead to its own address, which the pages must be allowed to use. */

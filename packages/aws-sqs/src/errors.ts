@@ -90,14 +90,11 @@ function lacking(cause: unknown): { readonly detail?: string } {
 }
 
 interface VendorError {
-  readonly name?: string
   readonly message?: string
 }
 
 function keysOf(cause: unknown): readonly (string | number | undefined)[] {
-  const { name, message = '' } = (cause ?? {}) as VendorError
-  // How SQS calls a clock that is off: `Signature expired: …` or `Signature not yet current: …`.
-  if (name === 'InvalidSignatureException' && /^signature (expired|not yet current)/i.test(message)) return ['RequestTimeTooSkewed']
+  const { message = '' } = (cause ?? {}) as VendorError
   // A stale receipt handle of a FIFO queue has no name of its own.
   if (/receipt handle/i.test(message)) return ['ReceiptHandleIsInvalid']
   if (message.startsWith('Checksum mismatch')) return ['damaged answer']

@@ -101,6 +101,8 @@ export function awsErrorKeys(cause: unknown): readonly (string | number | undefi
   if (typeof cause !== 'object' || cause === null) return []
   const { Code, name, code, message = '', $metadata } = cause as VendorError
   if (message === 'Region is missing') return ['no region']
+  // How services that speak JSON call a clock that is off: `Signature expired: …` or `Signature not yet current: …`.
+  if (name === 'InvalidSignatureException' && /^signature (expired|not yet current)/i.test(message)) return ['RequestTimeTooSkewed']
   // So the SDK calls an Error of another realm, as under test runners, and what is no Error: what it said stands behind it.
   const wrapped = /^AWS SDK error wrapper for (\w*)/.exec(message)
   if (wrapped !== null) return /\bE[A-Z]{4,}\b/.exec(message) ?? [wrapped[1], 'ECONNRESET']

@@ -17,6 +17,11 @@ describe('errors that every service of AWS has', () => {
     ['a status without a name', answer('UnknownError', 502), { code: 'UNAVAILABLE', outcome: 'unknown' }],
     ["Node's code", Object.assign(new Error('no'), { code: 'EPIPE' }), { code: 'UNAVAILABLE', outcome: 'unknown' }],
     ['a cut connection without a code', new Error('socket hang up'), { code: 'UNAVAILABLE', outcome: 'unknown' }],
+    [
+      'a clock that is off, as services that speak JSON say it',
+      Object.assign(new Error('Signature expired: 20261126T101010Z is now earlier than …'), { name: 'InvalidSignatureException' }),
+      { code: 'UNAVAILABLE', outcome: 'not-applied', retryable: true },
+    ],
     ["another realm's error with a code", wrapped('Error: connect ECONNREFUSED ::1'), { code: 'UNAVAILABLE', outcome: 'not-applied' }],
     ["another realm's error with a name", wrapped('TimeoutError: late'), { detail: 'no answer within PDVEND_X_REQUEST_TIMEOUT_MS' }],
     ["another realm's error with neither", wrapped('Error: aborted'), { code: 'UNAVAILABLE', outcome: 'unknown' }],

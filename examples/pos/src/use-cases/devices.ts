@@ -20,8 +20,12 @@ export class Devices {
   async follow(): Promise<void> {
     // Opened before the known tills are asked for, so that no change falls in between.
     const events = this.push.presence.watch()
-    await this.#lookAtKnown()
-    for await (const { device, state, since } of events) this.#rows.set(device, { device, state, since: since.toISOString() })
+    try {
+      await this.#lookAtKnown()
+      for await (const { device, state, since } of events) this.#rows.set(device, { device, state, since: since.toISOString() })
+    } finally {
+      await events.return?.()
+    }
   }
 
   /** Notes a till that got its connection, so that every process of the app knows it. */

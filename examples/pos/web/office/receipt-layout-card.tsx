@@ -5,13 +5,21 @@ import { Icon } from '../shared/icon.js'
 import { useLabels } from '../shared/labels.js'
 import { notify } from '../shared/notices.js'
 
+/** Until what could not be read is read again, in milliseconds. */
+const RETRY_MS = 3_000
+
 /** The shop's text on receipts. A field that does not exist makes receipts fail, and says so before it is saved. */
 export function ReceiptLayoutCard() {
   const labels = useLabels()
   const [layout, setLayout] = useState<ReceiptLayout | undefined>()
   const id = useId()
   useEffect(() => {
-    api.layout().then(setLayout, () => notify('bad', labels.failed))
+    let again: ReturnType<typeof setTimeout> | undefined
+    const load = (): void => {
+      api.layout().then(setLayout, () => (again = setTimeout(load, RETRY_MS)))
+    }
+    load()
+    return () => clearTimeout(again)
   }, [])
   const unknown = layout === undefined ? [] : unknownFields(layout.footer)
   const save = async (): Promise<void> => {
@@ -28,7 +36,9 @@ export function ReceiptLayoutCard() {
       <header>
         <h2>{labels.receiptLayout}</h2>
       </header>
-      {layout !== undefined && (
+      {layout === undefined ? (
+        <p class="empty">{labels.loading}</p>
+      ) : (
         <form
           class="dialog-body"
           onSubmit={(event) => {

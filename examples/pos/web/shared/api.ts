@@ -15,11 +15,13 @@ export class Unreachable extends Error {}
 
 /** Longest wait for an answer, in milliseconds. */
 const TIMEOUT_MS = 10_000
+/** The same for a file that is sent, over a shop's slow line too. */
+const UPLOAD_TIMEOUT_MS = 300_000
 
-async function ask(path: string, init: RequestInit = {}): Promise<Response> {
+async function ask(path: string, init: RequestInit = {}, timeoutMs = TIMEOUT_MS): Promise<Response> {
   let response: Response
   try {
-    response = await fetch(path, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) })
+    response = await fetch(path, { ...init, signal: AbortSignal.timeout(timeoutMs) })
   } catch (cause) {
     throw new Unreachable('no answer', { cause })
   }
@@ -29,8 +31,8 @@ async function ask(path: string, init: RequestInit = {}): Promise<Response> {
   throw new Refused((problem as Problem | undefined) ?? { title: response.statusText, status: response.status, code: 'unknown' })
 }
 
-async function json<T>(path: string, init?: RequestInit): Promise<T> {
-  return bodyOf<T>(await ask(path, init))
+async function json<T>(path: string, init?: RequestInit, timeoutMs?: number): Promise<T> {
+  return bodyOf<T>(await ask(path, init, timeoutMs))
 }
 
 /** The connection may break after the headers have come. */
@@ -71,11 +73,11 @@ export const api = {
   files: (folder: string, startAfter?: string) =>
     json<FilesPage>(`/api/office/files?${new URLSearchParams({ folder, ...(startAfter === undefined ? {} : { startAfter }) })}`),
   importCsv: (file: File) =>
-    json<{ importId: string }>('/api/office/imports', {
-      method: 'POST',
-      headers: { 'content-type': 'text/csv', 'x-file-name': encodeURIComponent(file.name) },
-      body: file,
-    }),
+    json<{ importId: string }>(
+      '/api/office/imports',
+      { method: 'POST', headers: { 'content-type': 'text/csv', 'x-file-name': encodeURIComponent(file.name) }, body: file },
+      UPLOAD_TIMEOUT_MS,
+    ),
 
   /** Straight to the store by a signed form, then the shop is told. */
   async uploadPicture(ean: string, picture: Blob): Promise<Product> {
@@ -83,7 +85,7 @@ export const api = {
     const fields = new FormData()
     for (const [name, value] of Object.entries(form.fields)) fields.append(name, value)
     fields.append('file', picture)
-    await ask(form.url, { method: 'POST', body: fields })
+    await ask(form.url, { method: 'POST', body: fields }, UPLOAD_TIMEOUT_MS)
     return json<Product>(`/api/products/${ean}/picture`, send('PUT', { key }))
   },
 }
