@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { awsIot } from '@pdvend/aws-iot'
-import { awsSessions, startAwsProxy } from '@pdvend/engines'
+import { awsSessions, startAwsProxy, startLateLink } from '@pdvend/engines'
 import { readSettings, silentLogger, systemClock } from '@pdvend/ports'
 import { type BridgeEngine, bridgeEngine, whyNoBridge } from './bridge.js'
 import { type Environment, issuing, note, openDriver, openPush, till, until } from './shop.js'
@@ -78,24 +77,13 @@ suite(`what is wrong is named at start${missing === undefined ? '' : ` (skipped:
 
   test('what is wrong leaves no connection behind, to a journal that answers late either', async () => {
     const journal = new URL(engine.env.PDVEND_PUSH_JOURNAL!)
-    const far = { host: journal.hostname, port: Number(journal.port) }
-    const open = new Set<Socket>()
-    const late = createServer((near) => {
-      const there = connect(far)
-      for (const socket of [near, there]) {
-        open.add(socket)
-        socket.on('error', () => {}).once('close', () => [near, there].forEach((end) => open.delete(end.destroy())))
-      }
-      near.pipe(there)
-      there.on('data', (bytes) => setTimeout(() => near.write(bytes), 50))
-    })
-    await new Promise<void>((resolve) => late.listen(0, '127.0.0.1', resolve))
-    journal.port = String((late.address() as AddressInfo).port)
+    const late = await startLateLink(journal.hostname, Number(journal.port), 50)
+    journal.port = String(late.port)
     const error = await fails({ PDVEND_PUSH_AUTHORIZER: 'nobody', PDVEND_PUSH_JOURNAL: journal.href })
     expect(error).toMatchObject({ code: 'CONFIG_INVALID', detail: expect.stringContaining('PDVEND_PUSH_AUTHORIZER') })
     await new Promise((resolve) => setTimeout(resolve, 1_000))
-    expect(open.size).toBe(0)
-    late.close()
+    expect(late.open).toBe(0)
+    late.stop()
   })
 
   test('pdvend provision tries the authorizer, and says what is to be made where it is not there', async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { startLateLink } from '@pdvend/engines'
 import type { Logger, PortError } from '@pdvend/ports'
 import { silentLogger } from '@pdvend/ports'
 import { type BrokerEngine, brokerEngine, whyNoBroker } from './broker.js'
@@ -107,23 +108,14 @@ suite(`oss-emq at start, on what is wrong${missing === undefined ? '' : ` (skipp
 
   test('a start that fails leaves no connection behind, to a journal that answers late either', async () => {
     const journal = new URL(engine.env.PDVEND_PUSH_JOURNAL!)
-    const far = { host: journal.hostname, port: Number(journal.port) }
-    const open = new Set<Socket>()
-    const late = createServer((near) => {
-      const there = connect(far)
-      for (const socket of [near, there]) {
-        open.add(socket)
-        socket.on('error', () => {}).once('close', () => [near, there].forEach((end) => open.delete(end.destroy())))
-      }
-      near.pipe(there)
-      there.on('data', (bytes) => setTimeout(() => near.write(bytes), 50))
-    })
-    journal.port = String(await listen(late))
+    const late = await startLateLink(journal.hostname, Number(journal.port), 50)
+    journal.port = String(late.port)
     const api = { PDVEND_PUSH_API_URL: 'http://127.0.0.1:1', PDVEND_PUSH_API_KEY: 'pdvend', PDVEND_PUSH_API_SECRET: 'hunter2' }
     const error = await refusal({ ...api, PDVEND_PUSH_JOURNAL: journal.href })
     expect([error.code, error.message]).toEqual(['UNAVAILABLE', expect.stringContaining('PDVEND_PUSH_API_URL')])
     await new Promise((resolve) => setTimeout(resolve, 1_000))
-    expect(open.size).toBe(0)
+    expect(late.open).toBe(0)
+    late.stop()
   })
 
   test('a broker that refuses MQTT 5 is spoken to in 3.1.1, and named where 5 is asked for', async () => {

@@ -10,19 +10,24 @@ import { shareOptions } from '../src/jobs/share/connection.js'
 import { ShareEngine } from '../src/jobs/share/engine.js'
 import { jobsEngine } from './jobs-engine.js'
 
+/** A Kafka of its own with the queue `work`, and a client of it. */
+async function connected() {
+  const kafka = await jobsEngine({ version: '4.4.0', client: 'kafkajs', engine: 'auto' })
+  await kafka.provision!(['work'])
+  const read = await readSettings(config, kafka.env)
+  assert.ok(read.problems === undefined)
+  const { settings } = read
+  const connection = await connectionOf(settings, 'JOBS', 'test')
+  return { kafka, settings, connection, client: await openClient(connection) }
+}
+
 const reason = await whyMissing('kafka', { version: '4.4.0' })
 const title = 'jobs in share groups'
 if (reason !== undefined) test.skip(`${title} (skipped: ${reason})`, () => {})
 else
   describe(title, () => {
     test('a job that loses its worker twice goes to the keeper, with its crashes; what is done is deleted', async () => {
-      const kafka = await jobsEngine({ version: '4.4.0', client: 'kafkajs', engine: 'auto' })
-      await kafka.provision!(['work'])
-      const read = await readSettings(config, kafka.env)
-      assert.ok(read.problems === undefined)
-      const { settings } = read
-      const connection = await connectionOf(settings, 'JOBS', 'test')
-      const client = await openClient(connection)
+      const { kafka, client, settings, connection } = await connected()
       const keptJobs: KeptJob[] = []
       const engine = new ShareEngine({
         ...{ client, clock: systemClock, prefix: settings.prefix, writer: 'w', adapter: 'test' },
@@ -77,13 +82,7 @@ else
     }, 120_000)
 
     test('a job that the keeper cannot take yet stays here, at no delivery more; one whose settlement came late is not in flight for ever', async () => {
-      const kafka = await jobsEngine({ version: '4.4.0', client: 'kafkajs', engine: 'auto' })
-      await kafka.provision!(['work'])
-      const read = await readSettings(config, kafka.env)
-      assert.ok(read.problems === undefined)
-      const { settings } = read
-      const connection = await connectionOf(settings, 'JOBS', 'test')
-      const client = await openClient(connection)
+      const { kafka, client, settings, connection } = await connected()
       const keptJobs: KeptJob[] = []
       let refusals = 5
       const engine = new ShareEngine({

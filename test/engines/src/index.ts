@@ -16,6 +16,7 @@ export { awsSessions, type AwsSessionOptions } from './aws-session.js'
 export { launchers, launcherOf } from './catalog.js'
 export { wantedEngines } from './choice.js'
 export { startFaultyLink, type FaultyLink, type LinkFault } from './faulty-link.js'
+export { type LateLink, startLateLink } from './late-link.js'
 export {
   startIotBridge,
   type AuthorizerEvent,

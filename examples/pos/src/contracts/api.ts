@@ -9,6 +9,9 @@ export interface CatalogueView {
   readonly pictures: Readonly<Record<string, string>>
 }
 
+/** The etag of `GET /api/catalogue` for the state that `tag` names. */
+export const catalogueEtag = (tag: string): string => `"${tag}"`
+
 /** The key of the picture that stands in for products without their own. */
 export const departmentPicture = (category: string): string => `pictures/departments/${category}.svg`
 

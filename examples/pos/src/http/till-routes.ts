@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
-import type { SaleAnswer } from '../contracts/api.js'
+import { catalogueEtag, type SaleAnswer } from '../contracts/api.js'
 import { formatCents } from '../domain/money.js'
 import type { SaleRefusal, SaleRequest } from '../domain/sale.js'
 import { input, read } from './input.js'
@@ -16,7 +16,7 @@ export function tillRoutes(server: FastifyInstance, shop: Shop): void {
 
   server.get('/api/catalogue', async (request, reply) => {
     const { tag, view } = await shop.catalogue.current()
-    const etag = `"${tag}"`
+    const etag = catalogueEtag(tag)
     void reply.header('etag', etag).header('cache-control', 'private, no-cache').header('vary', 'accept-encoding')
     if (request.headers['if-none-match'] === etag) return reply.code(304).send()
     void reply.type('application/json; charset=utf-8')

@@ -1,6 +1,6 @@
 import { injectable } from 'inversify'
 import { JobQueue, Telemetry } from '@pdvend/ports'
-import type { DeadJobRow, EventRow, OfficeView, PortRow } from '../contracts/api.js'
+import { catalogueEtag, type DeadJobRow, type EventRow, type OfficeView, type PortRow } from '../contracts/api.js'
 import { Devices } from './devices.js'
 import { Imports } from './imports.js'
 import { RunningJobs } from './running-jobs.js'
@@ -55,7 +55,7 @@ export class BackOffice {
       folders,
       ports,
       imports,
-      catalogue: `"${catalogue.tag}"`,
+      catalogue: catalogueEtag(catalogue.tag),
       ledger: this.telemetry.ledger(),
     }
   }
